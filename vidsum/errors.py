@@ -1,0 +1,66 @@
+"""Everything that can go wrong, each class with its exit code and a hint.
+
+VidsumError
+├── OptionError        2  an option, a config file or a prompt folder is wrong
+├── MediaError         3  the input cannot be read, or is refused
+│   └── DecodeStopped  3  the decoder died or hung after it had started
+├── BackendMissing     4  a model, an extra or a program is not there
+├── BackendFailed      5  a backend or provider failed
+└── OutputError        8  the result could not be written
+
+Exit codes 0, 1, 7 and 130 belong to no class: all went well, a bug of ours, some of it is
+missing (see :data:`EXIT_PARTIAL`), and interrupted.
+"""
+
+EXIT_OK = 0
+EXIT_UNEXPECTED = 1
+EXIT_PARTIAL = 7
+EXIT_INTERRUPTED = 130
+
+
+class VidsumError(Exception):
+    """An error with a one-line message and, where one is known, the user's next step.
+
+    ``exit_code`` is what the program ends with when this error reaches the top.
+    """
+
+    exit_code = EXIT_UNEXPECTED
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class OptionError(VidsumError):
+    """An option, a config file or a prompt folder is wrong."""
+
+    exit_code = 2
+
+
+class MediaError(VidsumError):
+    """The input cannot be read as video or sound, or is refused for safety."""
+
+    exit_code = 3
+
+
+class DecodeStopped(MediaError):
+    """The decode process died or hung in the middle; what came before it is good."""
+
+
+class BackendMissing(VidsumError):
+    """A model, an extra or a program that was asked for is not on this machine."""
+
+    exit_code = 4
+
+
+class BackendFailed(VidsumError):
+    """A backend that is there did not do its work."""
+
+    exit_code = 5
+
+
+class OutputError(VidsumError):
+    """The result could not be written."""
+
+    exit_code = 8
