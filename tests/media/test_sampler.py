@@ -1,0 +1,118 @@
+"""The sampler: the pixels of a sample belong to the time stamped on it, on every kind of file.
+
+Every frame of the clips shows its own number, so that the picture itself says which one it is.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from clips import CLIPS, Clip, clip, read_counter
+
+from vidsum.data import Frame
+from vidsum.media import sampler
+from vidsum.media.opening import clock_origin_s, open_input
+from vidsum.media.plan import Grid
+from vidsum.media.process import Decoder
+
+INTERVAL_S = 5.0
+
+
+def samples_of(made: Clip, grid: Grid, side_px: int = 1280) -> list[Frame]:
+    with Decoder(made.path) as decoder:
+        frames = list(decoder.frames(grid, side_px, made.duration_s))
+        assert decoder.frames_report is not None
+        assert decoder.frames_report.broken_packets == 0
+        assert decoder.frames_report.lost == []
+    return frames
+
+
+@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("tolerance_s", [0.0, 1.25])
+def test_one_sample_an_interval(name: str, tolerance_s: float, clip_folder: Path) -> None:
+    made = clip(name, clip_folder)
+    frames = samples_of(made, Grid(INTERVAL_S, tolerance_s))
+    grid = [f.sample for f in frames if f.sample.role == "grid"]
+    assert len(grid) == math.ceil(made.duration_s / INTERVAL_S)
+    assert [s.target_s for s in grid] == [INTERVAL_S * k for k in range(len(grid))]
+    assert [f.sample.index for f in frames] == list(range(len(frames)))
+
+
+@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize(("interval_s", "tolerance_s"), [(5.0, 0.0), (1.3, 0.0), (5.0, 1.25)])
+def test_the_picture_is_the_one_of_its_time(
+    name: str, interval_s: float, tolerance_s: float, clip_folder: Path
+) -> None:
+    made = clip(name, clip_folder)
+    for frame in samples_of(made, Grid(interval_s, tolerance_s)):
+        sample = frame.sample
+        assert read_counter(frame.image) == made.frame_on_screen(sample.time_s)
+        assert made.counter_time(read_counter(frame.image)) == pytest.approx(sample.pts_s, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_exact_mode_shows_what_is_on_screen_at_the_target(name: str, clip_folder: Path) -> None:
+    made = clip(name, clip_folder)
+    first_s = made.frame_times_s[0]
+    for frame in samples_of(made, Grid(1.3, 0.0)):
+        expected = made.frame_on_screen(max(first_s, frame.sample.target_s))
+        assert read_counter(frame.image) == expected
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_tolerance_is_kept(name: str, clip_folder: Path) -> None:
+    made = clip(name, clip_folder)
+    for frame in samples_of(made, Grid(INTERVAL_S, 1.25)):
+        sample = frame.sample
+        late_start = made.frame_times_s[0]
+        assert abs(sample.time_s - max(sample.target_s, late_start)) <= 1.25 + 1e-6
+
+
+@pytest.mark.parametrize("name", ["rotated", "anamorphic", "h264_gop2s"])
+def test_pictures_are_upright_and_square(name: str, clip_folder: Path) -> None:
+    made = clip(name, clip_folder)
+    frame = samples_of(made, Grid(INTERVAL_S))[0]
+    assert frame.image.shape == (made.height, made.width, 3)
+
+
+def test_pictures_are_no_larger_than_asked(clip_folder: Path) -> None:
+    frame = samples_of(clip("h264_gop2s", clip_folder), Grid(INTERVAL_S), side_px=160)[0]
+    assert frame.image.shape == (120, 160, 3)
+
+
+def test_start_and_stop(clip_folder: Path) -> None:
+    made = clip("h264_open_gop", clip_folder)
+    frames = samples_of(made, Grid(2.0, 0.0, start_s=3.1, stop_s=9.0))
+    assert [f.sample.target_s for f in frames][:3] == pytest.approx([3.1, 5.1, 7.1])
+    assert all(f.sample.time_s < 9.0 for f in frames)
+    for frame in frames:
+        assert read_counter(frame.image) == made.frame_on_screen(frame.sample.time_s)
+
+
+@pytest.mark.parametrize("name", ["single_gop", "h264_open_gop", "hevc", "mpeg2_ts", "vp8"])
+@pytest.mark.parametrize("packets", [40, 97])
+def test_a_gop_decoded_in_pieces_gives_the_same_pictures(
+    name: str, packets: int, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = clip(name, clip_folder)
+    monkeypatch.setattr(sampler, "MAX_GOP_PACKETS", packets)
+    with open_input(made.path) as container:
+        stream = container.streams.video[0]
+        grid = Grid(1.3, 0.0)
+        walk = sampler.Sampler(container, stream, grid, 320, clock_origin_s(container))
+        frames = list(walk.frames())
+    assert len([f for f in frames if f.sample.role == "grid"]) == math.ceil(made.duration_s / 1.3)
+    for frame in frames:
+        assert read_counter(frame.image) == made.frame_on_screen(frame.sample.time_s)
+
+
+def test_gops_that_answer_nothing_are_not_decoded(clip_folder: Path) -> None:
+    made = clip("h264_gop2s", clip_folder)
+    with Decoder(made.path) as decoder:
+        list(decoder.frames(Grid(INTERVAL_S, 1.25), 320, None))
+        report = decoder.frames_report
+    assert report is not None
+    assert report.packets == len(made.frame_times_s)
+    assert report.decoded < report.packets / 4

@@ -1,0 +1,1 @@
+"""Files to pictures, sound and subtitles, through a guarded decode process."""

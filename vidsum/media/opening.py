@@ -1,0 +1,102 @@
+"""Opening one local file with FFmpeg's doors shut. Runs in the decode process only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import av.logging
+from av.container import InputContainer
+
+from vidsum.media import policy
+
+_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(policy.CONTAINERS),
+}
+
+
+class Refused(Exception):
+    """The file is not opened, and why, in words for the user."""
+
+
+def open_input(path: Path) -> InputContainer:
+    """Open ``path`` as one of the allowed containers.
+
+    The ``file:`` prefix and an absolute path make names such as ``-y.mp4`` or ``concat:x``
+    plain names. Raises: Refused.
+    """
+    with av.logging.Capture() as said:
+        try:
+            return av.open(f"file:{path.absolute()}", options=dict(_OPTIONS),
+                           metadata_errors="replace")  # fmt: skip
+        except Exception as exc:  # noqa: BLE001 - PyAV maps codes to builtins of all kinds
+            raise Refused(_why(exc, [text for _, _, text in said])) from exc
+
+
+def _why(exc: Exception, log: list[str]) -> str:
+    text = " ".join(log)
+    if "moov atom not found" in text:
+        return "its index (the moov atom) is missing; the recording was probably cut off"
+    if isinstance(exc, av.error.InvalidDataError | av.error.ArgumentError):
+        return "it holds nothing that vidsum knows as video or sound"
+    return f"FFmpeg says: {exc.strerror if isinstance(exc, OSError) else exc}"
+
+
+def clock_origin_s(container: InputContainer) -> float:
+    """Return the container's clock, in seconds, at the moment that we call 0.
+
+    That is the start of the earliest stream, so that pictures and sound share one clock. A
+    video that starts less than a quarter of a second later counts from its own first picture:
+    such an offset is the sound encoder's priming, not a late start.
+    """
+    first = (container.start_time or 0) / av.time_base
+    streams = [s for s in container.streams.video if not is_cover(s)]
+    if streams and streams[0].start_time is not None and streams[0].time_base is not None:
+        video = float(streams[0].start_time * streams[0].time_base)
+        if container.start_time is None or video - first < 0.25:
+            return video
+    return first
+
+
+def is_cover(stream: av.VideoStream) -> bool:
+    """Return whether a "video" stream is one still picture, such as an album cover."""
+    return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def only(container: InputContainer, index: int) -> None:
+    """Let the demuxer skip every stream but one: it then reads less."""
+    for stream in container.streams:
+        if stream.index != index:
+            stream.discard = av.stream.Discard.all
+
+
+Beat = Callable[[], None]
+
+
+def quiet() -> None:
+    """Say nothing: the heartbeat of code that nobody waits for."""
+
+
+def packets(container: InputContainer, stream: av.stream.Stream,
+            beat: Beat = quiet) -> Iterator[av.Packet]:  # fmt: skip
+    """Yield one stream's packets, with a sign of life before each.
+
+    A damaged stretch that the demuxer gives up on ends the packets: what came before is good.
+    """
+    only(container, stream.index)
+    source = iter(container.demux(stream))
+    while True:
+        beat()
+        try:
+            packet = next(source)
+        except (StopIteration, av.error.FFmpegError):
+            return
+        yield packet
+
+
+def seconds(value: int | None, base: Fraction | None) -> float | None:
+    """Return a stream's time in seconds, None if it has none."""
+    return None if value is None or base is None else float(value * base)

@@ -1,0 +1,243 @@
+"""The program's side of the decode process."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+import vidsum
+from vidsum.data import AudioTrack, AudioWindow, Frame, MediaInfo, Sample, TextTrack
+from vidsum.errors import DecodeStopped, MediaError
+from vidsum.media import wire
+from vidsum.media.plan import Grid
+from vidsum.media.policy import DecodePolicy
+from vidsum.media.sniff import check_input, shown
+
+
+@dataclass(slots=True)
+class FramesReport:
+    """What the sampler met, once it is through. Times in seconds on the video's clock.
+
+    ``lost`` are target times for which no picture could be decoded; ``file_end_s`` is where the
+    last packet of any stream ends.
+    """
+
+    end_s: float = 0.0
+    file_end_s: float = 0.0
+    packets: int = 0
+    decoded: int = 0
+    broken_packets: int = 0
+    lost: list[float] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class TextPacket:
+    """One subtitle packet as it lies in the file."""
+
+    start_s: float
+    duration_s: float
+    payload: bytes
+
+
+_T = TypeVar("_T")
+
+_INFO = TypeAdapter(MediaInfo)
+_SAMPLE = TypeAdapter(Sample)
+_REPORT = TypeAdapter(FramesReport)
+
+
+class Decoder:
+    """One decode process for one file; use it as a context manager.
+
+    Calls are answered one after the other. Leaving an iterator half read is fine: closing kills
+    the process. ``cpu_s`` is what the process has used for the calls that it finished.
+    """
+
+    def __init__(self, path: Path, policy: DecodePolicy | None = None) -> None:
+        self._path = path
+        self._policy = policy or DecodePolicy()
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.cpu_s = 0.0
+        self.frames_report: FramesReport | None = None
+        self.broken_audio_packets = 0
+
+    def __enter__(self) -> Self:
+        check_input(self._path)
+        root = str(Path(vidsum.__file__).resolve().parent.parent)
+        env = {k: v for k, v in os.environ.items() if k in _KEPT_ENV}
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "vidsum.media.child"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, bufsize=0,
+            env=env | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+        )  # fmt: skip
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
+                 trace: TracebackType | None) -> None:  # fmt: skip
+        self.close()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        if self._process is not None:
+            for pipe in (self._process.stdin, self._process.stdout):
+                if pipe is not None:
+                    with contextlib.suppress(OSError):
+                        pipe.close()
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        self._log.close()
+
+    def probe(self) -> MediaInfo:
+        """Return what the container says of itself. Raises: MediaError."""
+        for header, _ in self._ask("probe"):
+            if "info" in header:
+                info = _validated(_INFO, header["info"] | {"path": "."})
+                return replace(info, path=self._path)
+        raise self._stopped("it gave no answer")
+
+    def frames(self, grid: Grid, side_px: int, promised_s: float | None) -> Iterator[Frame]:
+        """Yield the samples of a grid; ``frames_report`` is there when the iterator ends.
+
+        ``promised_s`` is the duration that the container claims: the report then tells a cut-off
+        file from one whose pictures end before its sound. Raises: MediaError, DecodeStopped.
+        """
+        stop_s = None if grid.stop_s == float("inf") else grid.stop_s
+        times = {"interval_s": grid.interval_s, "tolerance_s": grid.tolerance_s,
+                 "start_s": grid.start_s}  # fmt: skip
+        request = {
+            "grid": times if stop_s is None else times | {"stop_s": stop_s},
+            "side_px": side_px,
+            "promised_s": promised_s,
+        }
+        for header, blob in self._ask("frames", **request):
+            if "sample" in header:
+                yield Frame(_validated(_SAMPLE, header["sample"]), _image(header, blob))
+            elif "report" in header:
+                self.frames_report = _validated(_REPORT, header["report"])
+
+    def audio(self, track: AudioTrack, start_s: float = 0.0,
+              stop_s: float | None = None) -> Iterator[AudioWindow]:  # fmt: skip
+        """Yield one audio stream as windows of 16 kHz mono. Raises: MediaError."""
+        for header, blob in self._ask("audio", stream=track.index, start_s=start_s, stop_s=stop_s):
+            if "start_s" in header:
+                yield AudioWindow(float(header["start_s"]), np.frombuffer(blob, np.float32))
+            else:
+                self.broken_audio_packets = int(header.get("broken_packets", 0))
+
+    def text_packets(self, track: TextTrack) -> tuple[list[TextPacket], bytes]:
+        """Return a subtitle stream's packets and its codec header. Raises: MediaError."""
+        packets, codec_header = [], b""
+        for header, blob in self._ask("text", stream=track.index):
+            if "duration_s" in header:
+                packets.append(
+                    TextPacket(float(header["start_s"]), float(header["duration_s"]), blob)
+                )
+            else:
+                codec_header = bytes.fromhex(header.get("header_hex", ""))
+        return packets, codec_header
+
+    def _ask(self, what: str, **arguments: Any) -> Iterator[tuple[wire.Header, bytes]]:
+        """Send a request and yield its messages, the closing one included."""
+        assert self._process is not None, "use the decoder as a context manager"
+        assert self._process.stdin is not None
+        request = {"do": what, "path_hex": os.fsencode(self._path.absolute()).hex()} | arguments
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        except BrokenPipeError as exc:
+            raise self._stopped(None) from exc
+        while True:
+            header, blob = self._next_message()
+            if "refused" in header:
+                raise MediaError(f"{shown(self._path)} cannot be read: {header['refused']}.",
+                                 "Does a player open it?")  # fmt: skip
+            if "alive" in header:
+                continue
+            if "end" in header:
+                self.cpu_s += float(header["cpu_s"])
+            yield header, blob
+            if "end" in header:
+                return
+
+    def _next_message(self) -> tuple[wire.Header, bytes]:
+        try:
+            message = wire.read(self._read_bytes)
+        except wire.BadMessage as exc:
+            raise self._stopped(f"the decoder broke off ({exc})") from exc
+        if message is None:
+            raise self._stopped(None)
+        return message
+
+    def _read_bytes(self, count: int) -> bytes:
+        """Return ``count`` bytes from the process, fewer if it ended. Raises: DecodeStopped."""
+        assert self._process is not None
+        assert self._process.stdout is not None
+        descriptor = self._process.stdout.fileno()
+        ready = select.poll()
+        ready.register(descriptor, select.POLLIN)
+        taken = bytearray()
+        while len(taken) < count:
+            if not ready.poll(self._policy.stall_s * 1000):
+                self._process.kill()
+                raise self._stopped(f"the decoder did nothing for {self._policy.stall_s:.0f} s")
+            chunk = os.read(descriptor, min(count - len(taken), _READ_BYTES))
+            if not chunk:
+                break
+            taken += chunk
+        return bytes(taken)
+
+    def _stopped(self, why: str | None) -> DecodeStopped:
+        """Make the error for a process that died; its last words go into the message."""
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=5)
+        code = self._process.poll()
+        if why is None and code is not None and code < 0:
+            name = signal.Signals(-code).name
+            why = _SIGNALS.get(name, f"the decoder crashed ({name})")
+        self._log.seek(0)
+        last = self._log.read()[-400:].decode("utf-8", "replace").strip().splitlines()
+        why = why or (f"the decoder failed ({last[-1]})" if last else "the decoder failed")
+        return DecodeStopped(f"{shown(self._path)}: {why}.", "The file may be damaged.")
+
+
+_READ_BYTES = 1 << 20
+
+_KEPT_ENV = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+             "VIRTUAL_ENV", "PYTHONHOME")  # fmt: skip
+"""The decode process gets no secrets: API keys live in the environment."""
+
+_SIGNALS = {
+    "SIGXCPU": "decoding used more CPU time than a video of its length may",
+    "SIGKILL": "the decoder was killed, perhaps for lack of memory",
+}
+
+
+def _validated(adapter: TypeAdapter[_T], value: object) -> _T:
+    """Check what the child sent: its process may have been taken over by a hostile file."""
+    try:
+        return adapter.validate_python(value)
+    except ValidationError as exc:
+        raise DecodeStopped("the decoder sent nonsense.", "The file may be damaged.") from exc
+
+
+def _image(header: wire.Header, blob: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    height, width = int(header["height"]), int(header["width"])
+    if height <= 0 or width <= 0 or len(blob) != height * width * 3:
+        raise DecodeStopped("the decoder sent nonsense.", "The file may be damaged.")
+    return np.frombuffer(blob, np.uint8).reshape(height, width, 3)

@@ -1,0 +1,281 @@
+"""One picture every few seconds, for as little decoding as that takes.
+
+One linear read of the file, no seeking: that works with and without an index or a duration, and
+in MPEG-TS. Packets are gathered GOP by GOP, :func:`vidsum.media.plan.plan` says which of them
+are wanted, and only those GOPs reach the decoder, only up to the last wanted packet, with the
+pictures that no other picture needs skipped on the way.
+
+Runs in the decode process. Memory: one GOP of compressed packets, and never more than
+``MAX_GOP_BYTES`` or ``MAX_GOP_PACKETS``; a longer GOP is decoded in pieces.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import av
+from av.container import InputContainer
+
+from vidsum.data import Frame, Sample
+from vidsum.media import policy
+from vidsum.media.convert import Converter
+from vidsum.media.opening import Beat, packets, quiet
+from vidsum.media.plan import Gop, Grid, Want, plan
+
+if TYPE_CHECKING:
+    from vidsum.data import Image
+
+    _Picture = tuple[Want, int | None, Image | None]
+    """A want, the pts of the picture that answers it, and the picture; None, None: lost."""
+
+MAX_GOP_BYTES = 24 * 1024**2
+MAX_GOP_PACKETS = 1500
+_HELD_BACK = 32
+"""Packets kept back when a GOP is cut into pieces: twice the deepest reordering (16) that
+H.264 and HEVC allow, so that nothing still to come is shown before the first of them."""
+_NO_KEYFRAME_AFTER = 500
+"""After this many packets without a keyframe (intra refresh, broken flags) decode anyway."""
+
+
+@dataclass(slots=True)
+class SamplerReport:
+    """What the sampler met. ``end_s`` is where the last picture ends."""
+
+    end_s: float = 0.0
+    packets: int = 0
+    decoded: int = 0
+    broken_packets: int = 0
+    lost: list[float] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """Packets of one GOP, or of a piece of it, with what the planner needs to know of them."""
+
+    packets: list[av.Packet] = field(default_factory=list)
+    has_key: bool = True
+    size_bytes: int = 0
+
+    def add(self, packet: av.Packet) -> None:
+        self.packets.append(packet)
+        self.size_bytes += packet.size
+
+    @property
+    def too_long(self) -> bool:
+        return self.size_bytes > MAX_GOP_BYTES or len(self.packets) > MAX_GOP_PACKETS
+
+
+class Sampler:
+    """Walks one video stream and yields the frames of a grid, in order of time."""
+
+    def __init__(self, container: InputContainer, stream: av.VideoStream, grid: Grid,
+                 side_px: int, origin_s: float, beat: Beat = quiet) -> None:  # fmt: skip
+        context = stream.codec_context
+        context.options = {"max_pixels": str(policy.MAX_PIXELS)}
+        context.thread_count = 1
+        self._container, self._stream, self._grid = container, stream, grid
+        self._origin_s, self._beat = origin_s, beat
+        self._base = float(stream.time_base or 0)
+        self._decoder = _GopDecoder(
+            context, Converter(side_px, float(stream.sample_aspect_ratio or 1))
+        )
+        rate = stream.average_rate
+        self._step_s = 1 / float(rate) if rate else 0.04
+        self._k = 0
+        self.report = SamplerReport()
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield the samples; :attr:`report` is complete when the iterator ends."""
+        current, following = _Piece(), _Piece()
+        for packet in itertools.chain(self._packets(), [None]):
+            if following.packets:
+                key = following.packets[0]
+                if packet is None or packet.is_keyframe or packet.pts > key.pts:
+                    yield from self._close(current, following)
+                    current, following = following, _Piece()
+                else:
+                    following.add(packet)
+                    continue
+            if packet is None:
+                yield from self._close(current, following)
+                return
+            if packet.is_keyframe and current.packets:
+                if self._time_s(current.packets[0]) >= self._grid.stop_s:
+                    return
+                following.add(packet)
+                continue
+            current.add(packet)
+            if current.too_long:
+                yield from self._decode_part(current)
+                if self._time_s(current.packets[0]) >= self._grid.stop_s:
+                    yield from self._emit(self._decoder.finish())
+                    return
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """Yield the stream's packets from the first keyframe on, each with a pts."""
+        waiting: list[av.Packet] = []
+        started = False
+        for packet in packets(self._container, self._stream, self._beat):
+            if packet.pts is None:
+                if packet.dts is None or packet.size == 0:
+                    continue
+                packet.pts = packet.dts
+            self.report.packets += 1
+            if packet.is_keyframe:
+                started = True
+                waiting.clear()
+            if started:
+                yield packet
+                continue
+            waiting.append(packet)
+            if len(waiting) >= _NO_KEYFRAME_AFTER:
+                started = True
+                yield from waiting
+                waiting.clear()
+        if not started:
+            yield from waiting
+
+    def _time_s(self, packet: av.Packet) -> float:
+        return float(packet.pts or 0) * self._base - self._origin_s
+
+    def _gop(self, piece: _Piece, tail: list[av.Packet], known_until_s: float) -> Gop:
+        chain = piece.packets + tail
+        key_pts = piece.packets[0].pts if piece.has_key else None
+        times = [self._time_s(p) for p in chain]
+        shown = [
+            not p.is_discard and t >= -1e-6 and (key_pts is None or p.pts >= key_pts)
+            for p, t in zip(chain, times, strict=True)
+        ]
+        if tail:
+            shown[len(piece.packets)] = False  # the next keyframe answers in its own GOP
+        visible = sorted(t for t, s in zip(times, shown, strict=True) if s)
+        if len(visible) > 1:
+            self._step_s = max(1e-3, visible[-1] - visible[-2])
+        end = max(
+            (t + (float(p.duration or 0) * self._base or self._step_s)
+             for p, t, s in zip(chain, times, shown, strict=True) if s),
+            default=self.report.end_s,
+        )  # fmt: skip
+        self.report.end_s = max(self.report.end_s, end)
+        next_key = self._time_s(tail[0]) if tail else math.inf
+        return Gop(times, shown, next_key, end, known_until_s, piece.has_key)
+
+    def _close(self, piece: _Piece, following: _Piece) -> Iterator[Frame]:
+        """Answer what a whole GOP (or its last piece) answers.
+
+        ``following`` starts with the next keyframe. What follows it there is shown before it
+        (an open GOP), needs both GOPs to decode, and so belongs to this one.
+        """
+        if not piece.packets:
+            return
+        gop = self._gop(piece, following.packets, math.inf)
+        wants, self._k = plan(gop, self._grid, self._k)
+        if piece.has_key and not wants:
+            return
+        if piece.has_key:
+            self._decoder.start()
+        chain = piece.packets + following.packets
+        self._decoder.want(chain, wants)
+        yield from self._emit(self._decoder.feed(self._decoder.needed(chain)))
+        yield from self._emit(self._decoder.finish())
+
+    def _decode_part(self, piece: _Piece) -> Iterator[Frame]:
+        """Decode all but the newest packets of a GOP that is too long to hold, and drop them."""
+        held = piece.packets[-_HELD_BACK:]
+        known_until_s = min(self._time_s(p) for p in held)
+        wants, self._k = plan(self._gop(piece, [], known_until_s), self._grid, self._k)
+        if piece.has_key:
+            self._decoder.start()
+        self._decoder.want(piece.packets, wants)
+        yield from self._emit(self._decoder.feed(piece.packets[:-_HELD_BACK]))
+        piece.packets, piece.has_key = held, False
+        piece.size_bytes = sum(p.size for p in held)
+
+    def _emit(self, pictures: Iterator[_Picture]) -> Iterator[Frame]:
+        for want, pts, image in pictures:
+            self.report.decoded = self._decoder.decoded
+            self.report.broken_packets = self._decoder.broken
+            if image is None or pts is None:
+                self.report.lost.append(want.target_s)
+                continue
+            pts_s = max(0.0, pts * self._base - self._origin_s)
+            exact = want.on_screen and pts_s <= want.target_s + 1e-6
+            time_s = want.target_s if exact else pts_s
+            yield Frame(Sample(want.k, want.target_s, time_s, pts_s, want.role), image)
+
+
+class _GopDecoder:
+    """Feeds packets to the codec and takes the wanted pictures out."""
+
+    def __init__(self, context: av.VideoCodecContext, converter: Converter) -> None:
+        self._context, self._converter = context, converter
+        self._wanted: dict[int, list[Want]] = {}
+        self._last: av.VideoFrame | None = None
+        self.decoded = 0
+        self.broken = 0
+
+    def start(self) -> None:
+        """Forget what was decoded before: a GOP begins."""
+        self._wanted.clear()
+        self._last = None
+
+    def want(self, packets: list[av.Packet], wants: list[Want]) -> None:
+        """Remember which packets' pictures are wanted, and for what."""
+        for want in wants:
+            self._wanted.setdefault(packets[want.packet].pts or 0, []).append(want)
+
+    def needed(self, packets: list[av.Packet]) -> list[av.Packet]:
+        """Return the packets up to the last one whose picture is wanted."""
+        last = max((i for i, p in enumerate(packets) if p.pts in self._wanted), default=-1)
+        return packets[: last + 1]
+
+    def feed(self, packets: list[av.Packet]) -> Iterator[_Picture]:
+        """Decode packets, in decode order, and yield the wanted pictures that come out."""
+        for packet in packets:
+            wanted = packet.is_keyframe or packet.pts in self._wanted
+            self._context.skip_frame = "DEFAULT" if wanted else "NONREF"
+            try:
+                frames = self._context.decode(packet)
+            except av.error.FFmpegError:
+                self.broken += 1
+                continue
+            yield from self._take(frames)
+
+    def finish(self) -> Iterator[_Picture]:
+        """Drain the codec and answer what is still open with the last picture there is."""
+        try:
+            yield from self._take(self._context.decode(None))
+        except av.error.FFmpegError:
+            self.broken += 1
+        self._context.flush_buffers()
+        yield from self._answer_passed(math.inf, self._last)
+        self._wanted.clear()
+
+    def _take(self, frames: list[av.VideoFrame]) -> Iterator[_Picture]:
+        for frame in frames:
+            if frame.pts is None:
+                continue
+            self.decoded += 1
+            yield from self._answer_passed(frame.pts, self._last or frame)
+            self._last = frame
+            wants = self._wanted.pop(frame.pts, None)
+            if wants:
+                image = self._converter.image(frame)
+                for want in wants:
+                    yield want, frame.pts, image
+
+    def _answer_passed(
+        self, pts: float, neighbour: av.VideoFrame | None
+    ) -> Iterator[_Picture]:
+        """Answer what never came out (a hidden or broken picture) with its neighbour.
+
+        Pictures come out in the order they are shown, so what is older will not come any more.
+        """
+        for late in sorted(p for p in self._wanted if p < pts):
+            image = self._converter.image(neighbour) if neighbour is not None else None
+            for want in self._wanted.pop(late):
+                yield want, neighbour.pts if neighbour is not None else None, image
