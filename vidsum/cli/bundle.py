@@ -1,0 +1,43 @@
+"""``vidsum bundle VIDEO``: the evidence as a prompt for any chat model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, video_options
+
+
+@click.command()
+@click.argument("video", type=click.Path(path_type=Path))
+@video_options(without=ONLY_PAGES)
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path),
+              help="Write to this file instead of stdout.")  # fmt: skip
+@common_options
+def bundle(video: Path, output: Path | None, config: Path | None, quiet: bool, verbose: bool,
+           **flags: Any) -> None:  # fmt: skip
+    """Print what was seen, heard and read as a prompt for any chat model.
+
+    The prompt is prompts/summary.md with the video's timeline; --prompts takes your own.
+    """
+    from vidsum import api
+    from vidsum.cli.output import check_output, write_stdout, write_whole
+    from vidsum.cli.progress import progress
+    from vidsum.cli.report import say
+
+    options = options_in_force(flags, config)
+    if output is not None:
+        check_output(output, folder=False)
+    with progress(quiet=quiet) as listen:
+        run = api.start(video, options, listen)
+        packed = api.bundle(run, api.extract(run))
+        text = api.prompt(run, packed)
+    if output is None:
+        write_stdout(text)
+    else:
+        write_whole(output, text)
+    if not quiet:
+        about = "" if packed.tokens_origin == "measured" else "at most about "
+        say(f"the timeline is {about}{packed.tokens:,} tokens")

@@ -1,0 +1,72 @@
+"""The entry point: commands in, an exit code out, errors as one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+import click
+
+import vidsum
+from vidsum.cli.bundle import bundle
+from vidsum.cli.group import DefaultGroup
+from vidsum.cli.report import say, say_error
+from vidsum.cli.summarize import summarize
+from vidsum.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_UNEXPECTED, VidsumError
+
+
+@click.group(cls=DefaultGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(vidsum.__version__, prog_name="vidsum")
+def cli() -> None:
+    """What is in this video, and what did it cost to find out?
+
+    \b
+    vidsum talk.mp4                  a page on the terminal, Markdown in a pipe
+    vidsum talk.mp4 --json | jq .    everything, for scripts
+    vidsum *.mp4 -o summaries/       a file a video
+    vidsum bundle talk.mp4           the evidence as a prompt for any chat model
+
+    VIDEO alone means summarize; its options: vidsum summarize --help.
+
+    Exit codes: 0 ok, 1 a bug, 2 wrong options or config, 3 media unreadable or refused,
+    4 something is not installed, 5 a backend failed, 7 partial, 8 output cannot be written,
+    130 interrupted.
+    """
+
+
+cli.add_command(summarize)
+cli.add_command(bundle)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run one command and return its exit code."""
+    try:
+        code = cli.main(arguments, prog_name="vidsum", standalone_mode=False)
+        return code if isinstance(code, int) else EXIT_OK
+    except VidsumError as exc:
+        say_error(exc)
+        return exc.exit_code
+    except click.ClickException as exc:
+        hint = " Try vidsum --help." if isinstance(exc, click.UsageError) else ""
+        say(f"error: {exc.format_message()}{hint}")
+        return exc.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        say("interrupted")
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has closed it (head, a pager): that is no error of ours, and
+        # the interpreter must not try to flush into the closed pipe at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except Exception as exc:  # noqa: BLE001 - the last line of defence
+        if {"-v", "--verbose"} & set(arguments):
+            traceback.print_exc()
+        say(f"error: this is a bug in vidsum: {type(exc).__name__}: {exc} "
+            "(--verbose shows where)")  # fmt: skip
+        return EXIT_UNEXPECTED

@@ -1,0 +1,22 @@
+"""Lines for the user on stderr."""
+
+from __future__ import annotations
+
+import sys
+
+from vidsum.errors import VidsumError
+
+
+def say(text: str) -> None:
+    """Print one line of information on stderr."""
+    print(f"vidsum: {_one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def say_error(exc: VidsumError) -> None:
+    """Print an error and its hint as one line on stderr."""
+    say(f"error: {exc.message} {exc.hint}".rstrip())
+
+
+def _one_line(text: str) -> str:
+    raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in raw)

@@ -1,0 +1,224 @@
+"""Every option, declared once: the flag, the environment name and the file key follow.
+
+An option's field name gives all three: ``interval_s`` is ``--interval``, ``VIDSUM_INTERVAL`` and
+``interval`` in the config file. Later sources win: defaults, file, environment, flags. Options
+are resolved once, before any work, and every problem names where the bad value came from.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from vidsum.errors import OptionError
+from vidsum.registry import TIERS
+
+ENV_PREFIX = "VIDSUM_"
+FORMATS = ("md", "json", "txt")
+_UNIT = re.compile(r"_(s|px|dir)$")
+
+
+class BadValue(ValueError):
+    """A value that an option cannot take; the message says what it takes."""
+
+
+def seconds(value: object) -> float:
+    """Return seconds from a number, ``90``, ``90s``, ``1:30`` or ``1:02:03.5``."""
+    text = str(value).strip().removesuffix("s")
+    parts = text.split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        numbers = []
+    if not 1 <= len(numbers) <= 3 or not all(math.isfinite(n) and n >= 0 for n in numbers):
+        raise BadValue("takes seconds (90) or a time (1:30, 1:02:03), not below 0")
+    return sum(n * 60**i for i, n in enumerate(reversed(numbers)))
+
+
+def above_zero(value: object) -> float:
+    """Return seconds above 0."""
+    try:
+        found = seconds(value)
+    except BadValue:
+        found = 0.0
+    if found < 0.01:
+        raise BadValue("takes seconds, 0.01 or more")
+    return found
+
+
+def counting(value: object) -> int:
+    """Return a whole number from 1."""
+    if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d{0,3}", str(value).strip()):
+        raise BadValue("takes a whole number from 1")
+    return int(str(value))
+
+
+def yes_no(value: object) -> bool:
+    """Return a switch's state; in files and environment also yes/no, on/off, 1/0."""
+    known = {"true": True, "yes": True, "on": True, "1": True,
+             "false": False, "no": False, "off": False, "0": False}  # fmt: skip
+    found = known.get(str(value).strip().lower())
+    if found is None:
+        raise BadValue("takes true or false")
+    return found
+
+
+def one_of(*choices: str) -> Callable[[object], str]:
+    """Return a reader that takes one of some words."""
+
+    def read(value: object) -> str:
+        if value not in choices:
+            raise BadValue(f"takes one of {', '.join(choices)}")
+        return str(value)
+
+    return read
+
+
+def language_code(value: object) -> str:
+    """Return a language code such as ``en`` or ``pt-BR``, in lower case."""
+    text = str(value).strip().lower()
+    if not re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8})*", text):
+        raise BadValue("takes a language code such as en, deu or pt-BR")
+    return text
+
+
+def folder(value: object) -> Path:
+    """Return a folder that exists."""
+    path = Path(str(value)).expanduser()
+    if not path.is_dir():
+        raise BadValue(f"names no folder: {value}")
+    return path
+
+
+def _option(default: Any, read: Callable[[object], Any], text: str, **more: Any) -> Any:
+    return field(default=default, metadata={"read": read, "help": text} | more)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run is asked to do. See :func:`option_table` for flags, names and help texts."""
+
+    interval_s: float = _option(
+        5.0, above_zero, "Seconds between two samples of the picture.", metavar="SECONDS"
+    )
+    tolerance_s: float | None = _option(
+        None, seconds,
+        "How far a sample may be from its time when that saves decoding; 0 is exact to the "
+        "frame. Default: a quarter of the interval.", metavar="SECONDS",
+    )  # fmt: skip
+    tier: str = _option(
+        "auto", one_of("auto", *TIERS),
+        "Which engines: lite needs no model, local runs open weights here, api asks a "
+        "provider; auto takes the best that is on this machine.", choices=("auto", *TIERS),
+    )  # fmt: skip
+    language: str | None = _option(
+        None, language_code, "Language of the speech: which subtitles to prefer.", metavar="CODE"
+    )
+    start_s: float = _option(0.0, seconds, "Begin at this time.", metavar="TIME")
+    end_s: float | None = _option(None, seconds, "Stop at this time.", metavar="TIME")
+    audio_track: int | None = _option(
+        None, counting, "Which sound track, counted from 1. Default: the file's default.",
+        metavar="N",
+    )  # fmt: skip
+    ocr: bool = _option(True, yes_no, "Read the text on screen.", switch=True)
+    format: str | None = _option(
+        None, one_of(*FORMATS),
+        "Form of the result. Default: from the output's suffix; else md, or a page on a "
+        "terminal.", choices=FORMATS,
+    )  # fmt: skip
+    timeline: bool = _option(
+        False, yes_no, "Add the whole timeline to the page: what was shown, written and said.",
+        switch=True,
+    )  # fmt: skip
+    prompts_dir: Path | None = _option(
+        None, folder, "Folder with prompt files that replace the ones of the same name.",
+        metavar="DIR",
+    )  # fmt: skip
+
+    def __post_init__(self) -> None:
+        if self.end_s is not None and self.end_s <= self.start_s:
+            raise OptionError(f"--end ({self.end_s:g} s) must be after --start "
+                              f"({self.start_s:g} s).")  # fmt: skip
+
+    @property
+    def near_s(self) -> float:
+        """The tolerance in force: a quarter of the interval unless one was given."""
+        return self.interval_s / 4 if self.tolerance_s is None else self.tolerance_s
+
+
+@dataclass(frozen=True, slots=True)
+class OptionEntry:
+    """One option as the command line and the docs show it."""
+
+    name: str
+    key: str
+    flag: str
+    env: str
+    help: str
+    default: Any
+    read: Callable[[object], Any]
+    metavar: str | None = None
+    choices: tuple[str, ...] | None = None
+    switch: bool = False
+
+
+def option_table() -> tuple[OptionEntry, ...]:
+    """Return every option, in the order of the help page."""
+    entries = []
+    for item in fields(Options):
+        key = _UNIT.sub("", item.name)
+        meta = dict(item.metadata)
+        default = None if item.default is MISSING else item.default
+        entries.append(OptionEntry(
+            item.name, key, "--" + key.replace("_", "-"), ENV_PREFIX + key.upper(),
+            default=default, **meta,
+        ))  # fmt: skip
+    return tuple(entries)
+
+
+def resolve(flags: Mapping[str, Any], env: Mapping[str, str], file: Path | None) -> Options:
+    """Return the options in force. Raises: OptionError, which names the source of a bad value.
+
+    ``flags`` maps option names to given values (None: not given); ``file`` is read if it exists.
+    """
+    table = {entry.key: entry for entry in option_table()}
+    values: dict[str, Any] = {}
+    for key, value in _file_values(file, table).items():
+        values[table[key].name] = _read(table[key], value, f"{key} in {file}")
+    for entry in table.values():
+        if env.get(entry.env, "") != "":
+            values[entry.name] = _read(entry, env[entry.env], entry.env)
+        if flags.get(entry.name) is not None:
+            values[entry.name] = _read(entry, flags[entry.name], entry.flag)
+    return Options(**values)
+
+
+def _read(entry: OptionEntry, value: object, source: str) -> Any:
+    try:
+        return entry.read(value)
+    except BadValue as exc:
+        given = "" if str(value) in str(exc) else f" (not {value!r})"
+        raise OptionError(f"{source} {exc}{given}.") from exc
+
+
+def _file_values(file: Path | None, table: Mapping[str, OptionEntry]) -> dict[str, Any]:
+    if file is None or not file.exists():
+        return {}
+    try:
+        found = tomllib.loads(file.read_text("utf-8"))
+    except OSError as exc:
+        raise OptionError(f"The config file {file} cannot be read: {exc.strerror}.") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise OptionError(f"The config file {file} is not valid TOML: {exc}.") from exc
+    for key in found:
+        if key not in table:
+            near = difflib.get_close_matches(key, table, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(table)}."
+            raise OptionError(f"The config file {file} has an unknown key: {key}.", hint)
+    return found

@@ -1,0 +1,128 @@
+"""What the evidence amounts to, and what it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vidsum.data.evidence import Evidence
+
+SCHEMA_VERSION = "1.0"
+
+Origin = Literal["measured", "reported", "estimated", "unknown"]
+EntryKind = Literal["speech", "caption", "text", "fact"]
+ChapterBasis = Literal["file", "titles", "pictures", "speech", "none"]
+Modality = Literal["text", "image", "audio", "video"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEntry:
+    """One thing that was seen, heard, read or given, with an id that claims can name."""
+
+    id: str
+    kind: EntryKind
+    start_s: float
+    end_s: float
+    text: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPoint:
+    """A sentence worth keeping, and the timeline entries it rests on."""
+
+    text: str
+    start_s: float
+    end_s: float
+    evidence: tuple[str, ...]
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """A part of the video. ``title_from`` says where the title's words come from."""
+
+    start_s: float
+    end_s: float
+    title: str
+    title_from: Literal["file", "screen", "speech", "keywords", "position"]
+    keywords: tuple[str, ...] = ()
+    gist: KeyPoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The answer to "what is in this video?".
+
+    ``method`` is the honest paragraph: how it was made and on which basis. ``more`` names the
+    commands that would tell more.
+    """
+
+    title: str
+    overview: str
+    key_points: tuple[KeyPoint, ...]
+    chapters: tuple[Chapter, ...]
+    chapter_basis: ChapterBasis
+    keywords: tuple[str, ...]
+    backend: str
+    method: str
+    more: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StageCost:
+    """What one stage took. ``counts`` are its own units (frames, calls, seconds …).
+
+    ``cpu_s`` covers this stage's threads and its child process; None where nothing measured it.
+    """
+
+    stage: str
+    modality: Modality
+    backend: str
+    wall_s: float
+    cpu_s: float | None
+    counts: Mapping[str, float] = field(default_factory=dict)
+    origin: Origin = "measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What finding out did cost. Stages that run side by side overlap in wall time."""
+
+    stages: tuple[StageCost, ...]
+    wall_s: float
+    cpu_s: float
+    api_usd: str | None = "0"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What a reasoner gets: the evidence, and its timeline in order of time.
+
+    ``tokens`` counts the timeline's text; ``tokens_origin`` is ``measured`` when a tokenizer
+    counted them and ``estimated`` otherwise.
+    """
+
+    evidence: Evidence
+    timeline: tuple[TimelineEntry, ...]
+    overlay: tuple[str, ...]
+    tokens: int
+    tokens_origin: Origin
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One video's result: the summary, all it rests on, and what it took."""
+
+    bundle: Bundle
+    summary: Summary
+    receipt: Receipt
+    options: Mapping[str, Any]
+    vidsum_version: str
+    schema_version: str = SCHEMA_VERSION
+
+    @property
+    def partial(self) -> bool:
+        """True when some of the video could not be looked at."""
+        return any(notice.partial for notice in self.bundle.evidence.notices)

@@ -1,0 +1,177 @@
+"""Subtitles that are there already: files beside the video and text tracks inside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pysubs2
+
+from vidsum.data import Segment, TextTrack
+from vidsum.errors import MediaError
+from vidsum.media.process import TextPacket
+from vidsum.media.sniff import shown
+
+SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
+_MAX_FILE_BYTES = 50_000_000
+_FORMATS = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ass"}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,80}>|\{\\[^{}]{0,200}\}|<\d\d:[\d:.]+>")
+_SPACE = re.compile(r"[ \t\u00a0]+")
+
+
+def find_sidecars(video: Path) -> list[Path]:
+    """Return the subtitle files that belong to a video, in order of name.
+
+    These are ``NAME.srt`` and ``NAME.<anything without a dot>.srt`` (a language, ``forced`` …)
+    beside ``NAME.mp4``, for every suffix in :data:`SUFFIXES`, in upper or lower case.
+    """
+    stem = video.stem
+    try:
+        beside = sorted(video.parent.iterdir())
+    except OSError:
+        return []
+    return [
+        path for path in beside
+        if path.suffix.lower() in SUFFIXES
+        and (path.stem == stem or (path.stem.startswith(stem + ".")
+                                   and "." not in path.stem[len(stem) + 1:]))
+    ]  # fmt: skip
+
+
+def sidecar_language(video: Path, sidecar: Path) -> str | None:
+    """Return ``en`` for ``talk.en.srt``, None for ``talk.srt``."""
+    rest = sidecar.stem[len(video.stem) + 1 :].lower()
+    return rest if re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8})?", rest) else None
+
+
+def same_language(one: str | None, other: str | None) -> bool:
+    """Return whether two codes (``en``, ``eng``, ``en-GB``) name the same language."""
+    if one is None or other is None:
+        return False
+    a, b = (_THREE_LETTERS.get(code.lower().split("-")[0], code.lower().split("-")[0])
+            for code in (one, other))  # fmt: skip
+    return a == b
+
+
+_THREE_LETTERS = {
+    "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it",
+    "por": "pt", "nld": "nl", "dut": "nl", "jpn": "ja", "zho": "zh", "chi": "zh", "rus": "ru",
+    "kor": "ko", "ara": "ar", "pol": "pl", "swe": "sv", "dan": "da", "nor": "no", "fin": "fi",
+    "tur": "tr", "ukr": "uk", "ces": "cs", "cze": "cs", "ell": "el", "gre": "el", "heb": "he",
+    "hin": "hi", "hun": "hu", "ron": "ro", "rum": "ro", "vie": "vi", "tha": "th", "ind": "id",
+}  # fmt: skip
+"""ISO 639-2 to ISO 639-1, for the languages that subtitles are commonly in."""
+
+
+def read_file(path: Path) -> list[Segment]:
+    """Return the cues of a subtitle file in order of time. Raises: MediaError.
+
+    The text may be UTF-8, UTF-16 or Windows-1252 (which also holds Latin-1).
+    """
+    try:
+        if path.stat().st_size > _MAX_FILE_BYTES:
+            raise MediaError(f"{shown(path)} is too large for a subtitle file.")
+        text = _decode(path.read_bytes())
+    except OSError as exc:
+        raise MediaError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
+    return _parse(text, _FORMATS[path.suffix.lower()], shown(path))
+
+
+def read_track(track: TextTrack, packets: Sequence[TextPacket], header: bytes) -> list[Segment]:
+    """Return the cues of an embedded text track in order of time. Raises: MediaError."""
+    if track.codec == "mov_text":
+        cues = [(p, _mov_text(p.payload)) for p in packets]
+        return clean(_segment(p, text) for p, text in cues)
+    name = f"subtitle track {track.index}"
+    if track.codec in ("ass", "ssa"):
+        lines = [_ass_line(p) for p in packets]
+        script = _decode(header).rstrip("\0") + "\n" + "\n".join(lines) + "\n"
+        return _parse(script, "ass", name)
+    return clean(_segment(p, _plain(_decode(p.payload))) for p in packets)
+
+
+def clean(cues: Iterable[Segment]) -> list[Segment]:
+    """Return cues sorted, without empty ones, and with rolled-up repeats taken out.
+
+    Live and automatic captions scroll: each cue shows the line before it once more. Only what
+    a cue adds to the one before it is kept.
+    """
+    kept: list[Segment] = []
+    before: list[str] = []
+    for cue in sorted(cues, key=lambda c: (c.start_s, c.end_s)):
+        lines = [line for line in cue.text.split("\n") if line.strip()]
+        overlaps = bool(kept) and cue.start_s <= kept[-1].end_s + 0.5
+        repeat = _repeated(before, lines) if overlaps else 0
+        fresh = lines[repeat:]
+        before = lines or before
+        if fresh:
+            kept.append(Segment(max(0.0, cue.start_s), max(cue.start_s, cue.end_s), "\n".join(fresh)))
+        elif kept and lines:
+            kept[-1] = Segment(kept[-1].start_s, max(kept[-1].end_s, cue.end_s), kept[-1].text)
+    return kept
+
+
+def _repeated(before: list[str], lines: list[str]) -> int:
+    """Return how many of the first lines are the last lines of the cue before."""
+    for count in range(min(len(before), len(lines)), 0, -1):
+        if before[-count:] == lines[:count]:
+            return count
+    return 0
+
+
+def _parse(text: str, form: str, name: str) -> list[Segment]:
+    try:
+        script = pysubs2.SSAFile.from_string(text, format_=form)
+    except Exception as exc:  # noqa: BLE001 - its readers raise IndexError, KeyError and more
+        raise MediaError(f"{name} is no readable {form} file: {exc}.") from exc
+    return clean(
+        Segment(event.start / 1000, event.end / 1000, _plain(event.plaintext))
+        for event in script if not event.is_comment and not event.is_drawing
+    )  # fmt: skip
+
+
+def _decode(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    for encoding in ("utf-8-sig", "cp1252"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("utf-8", "replace")
+
+
+def _plain(text: str) -> str:
+    """Return a cue's text without tags and control characters, one line a row of the screen."""
+    text = _CONTROL.sub("", _TAGS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    text = text.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
+    text = text.replace("&nbsp;", " ").replace("\\N", "\n").replace("\\h", " ")
+    rows = (_SPACE.sub(" ", row).strip() for row in text.split("\n"))
+    return "\n".join(row for row in rows if row)
+
+
+def _segment(packet: TextPacket, text: str) -> Segment:
+    return Segment(packet.start_s, packet.start_s + packet.duration_s, text)
+
+
+def _mov_text(payload: bytes) -> str:
+    """Take the text out of a 3GPP timed text sample: two bytes of length, then the text."""
+    length = int.from_bytes(payload[:2], "big")
+    return _plain(_decode(payload[2 : 2 + length]))
+
+
+def _ass_line(packet: TextPacket) -> str:
+    """Turn Matroska's ``ReadOrder,Layer,Style,…`` back into a line of an .ass file."""
+    fields = _decode(packet.payload).split(",", 2)
+    if len(fields) < 3:
+        return ""
+    start, end = packet.start_s, packet.start_s + packet.duration_s
+    return f"Dialogue: {fields[1]},{_ass_time(start)},{_ass_time(end)},{fields[2]}"
+
+
+def _ass_time(time_s: float) -> str:
+    hundredths = round(max(0.0, time_s) * 100)
+    minutes, rest = divmod(hundredths, 6000)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest // 100:02d}.{rest % 100:02d}"

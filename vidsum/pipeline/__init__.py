@@ -1,0 +1,1 @@
+"""The stages, run in order and side by side."""

@@ -1,0 +1,142 @@
+"""From a file to the evidence: probe, then look and listen side by side."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import ThreadPoolExecutor
+
+from vidsum.data import Coverage, Evidence, MediaInfo, Transcript
+from vidsum.errors import MediaError, OptionError
+from vidsum.pipeline.hearing import hear
+from vidsum.pipeline.run import Run
+from vidsum.pipeline.seeing import Seen, promised_end_s, see
+from vidsum.transcribers.silent import chosen_track
+
+_CUT_OFF_S, _CUT_OFF_SHARE = 1.0, 0.02
+"""A file counts as cut off when more than this of its promised length is missing."""
+
+
+def gather(run: Run) -> Evidence:
+    """Return all that was seen and heard. Raises: MediaError, OptionError."""
+    info = _probe(run)
+    _check_options(run, info)
+    with run.closing_decoders(), ThreadPoolExecutor(1, "hearing") as pool:
+        heard = pool.submit(hear, run, info)
+        try:
+            seen = see(run, info) if info.video is not None else None
+        except BaseException:
+            # Whoever waits for the ears would wait for nothing: end their decoder as well.
+            with run.closing_decoders():
+                heard.cancel()
+            raise
+        transcript = heard.result()
+    return _evidence(run, info, seen, transcript)
+
+
+def _probe(run: Run) -> MediaInfo:
+    with (
+        run.meter.stage("probe", "video", "pyav") as account,
+        run.closing_decoders(),
+        run.open_decoder() as decoder,
+    ):
+        info = decoder.probe()
+        account.child_cpu_s = decoder.cpu_s
+    if info.video is None and not info.audio:
+        raise MediaError(f"{run.path.name} has neither pictures nor sound.")
+    return info
+
+
+def _check_options(run: Run, info: MediaInfo) -> None:
+    options = run.options
+    if info.duration_s is not None and options.start_s >= info.duration_s:
+        raise OptionError(f"--start ({options.start_s:g} s) is past the end of the video "
+                          f"({info.duration_s:.1f} s).")  # fmt: skip
+    if options.audio_track is not None:
+        chosen_track(info, options.audio_track)
+    if info.video is None:
+        what = "a cover picture and sound" if info.cover_art else "sound only"
+        run.note("no-video", f"The file has {what}: there are no moving pictures to look at.")
+
+
+def _evidence(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -> Evidence:
+    start_s = run.options.start_s
+    end_s = _end_s(run, info, seen, transcript)
+    coverage = None
+    if seen is not None:
+        coverage = cover(seen, start_s, end_s, _missing_s(run, info, seen))
+        _note_damage(run, info, seen, coverage)
+    _note_late_cues(run, transcript, end_s)
+    return Evidence(
+        info,
+        seen.observations if seen else (),
+        seen.dropped if seen else (),
+        transcript,
+        coverage,
+        start_s,
+        end_s,
+        seen.overlay if seen else (),
+        tuple(run.notices),
+    )
+
+
+def _end_s(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -> float:
+    """Return where the evidence ends: the asked-for end, or that of the file."""
+    ends = [info.duration_s or 0.0]
+    if seen is not None:
+        ends = [max(seen.report.end_s, min(ends[0], seen.report.file_end_s))]
+    elif transcript.heard_s is not None and info.duration_s is None:
+        ends.append(run.options.start_s + transcript.heard_s)
+    elif info.duration_s is None and transcript.segments:
+        ends.append(transcript.segments[-1].end_s)
+    end_s = max(ends)
+    return end_s if run.options.end_s is None else min(end_s, run.options.end_s)
+
+
+def _missing_s(run: Run, info: MediaInfo, seen: Seen) -> float:
+    """Return how many promised seconds never came: 0 unless the file looks cut off."""
+    promised_s = promised_end_s(info)
+    if promised_s is None or run.options.end_s is not None:
+        return 0.0
+    missing_s = promised_s - seen.report.file_end_s
+    return missing_s if missing_s > max(_CUT_OFF_S, _CUT_OFF_SHARE * promised_s) else 0.0
+
+
+def cover(seen: Seen, start_s: float, end_s: float, missing_s: float) -> Coverage:
+    """Return how much of the time between two moments was looked at.
+
+    A moment is covered when a sample lies within one interval of the next one: the share counts
+    stretches between looks that are no longer than twice the usual step.
+    """
+    times = sorted({start_s, *(s.time_s for s in seen.samples), end_s})
+    gaps = [(b - a, a) for a, b in zip(times, times[1:], strict=False)]
+    largest_s, at_s = max(gaps, default=(0.0, start_s))
+    length_s = end_s - start_s
+    step_s = length_s / max(1, len(seen.samples))
+    blind_s = sum(gap for gap, _ in gaps if gap > 2 * step_s + 1e-6)
+    share = 1.0 if length_s <= 0 else 1.0 - blind_s / length_s
+    looked_share = share * (length_s / (length_s + missing_s) if length_s > 0 else 1.0)
+    return Coverage(len(seen.samples), len(seen.observations), seen.report.end_s,
+                    looked_share, largest_s, at_s, missing_s)  # fmt: skip
+
+
+def _note_damage(run: Run, info: MediaInfo, seen: Seen, coverage: Coverage) -> None:
+    report = seen.report
+    if coverage.missing_s:
+        total_s = promised_end_s(info) or math.nan
+        run.note("cut-off", f"The file is cut off: {coverage.missing_s:.0f} s of {total_s:.0f} s "
+                 f"are missing at the end. The summary covers what is there.", partial=True)  # fmt: skip
+    if report.lost:
+        shown = ", ".join(f"{t:.0f} s" for t in report.lost[:5])
+        more = " …" if len(report.lost) > 5 else ""
+        run.note("lost-samples", f"{len(report.lost)} pictures could not be decoded "
+                 f"(at {shown}{more}).", partial=True)  # fmt: skip
+    elif report.broken_packets:
+        run.note("damaged", f"{report.broken_packets} damaged packets were met; "
+                 "every sample was decoded all the same.")  # fmt: skip
+
+
+def _note_late_cues(run: Run, transcript: Transcript, end_s: float) -> None:
+    late = [s for s in transcript.segments if s.start_s > end_s + 2.0]
+    if late:
+        run.note("late-cues", f"{len(late)} of {len(transcript.segments)} subtitle lines lie after "
+                 f"the end of the video: {transcript.source} may belong to another cut.")  # fmt: skip

@@ -1,0 +1,1 @@
+"""A result as a page, as text, or as JSON."""

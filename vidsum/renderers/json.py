@@ -1,0 +1,97 @@
+"""A result as one JSON object, for scripts. ``schema_version`` changes when a key does."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from vidsum.data import SCHEMA_VERSION, DroppedSample, MediaInfo, Observation, Result
+
+
+def to_json(result: Result) -> str:
+    """Return one result as JSON, ending in a newline."""
+    return _dump(as_object(result))
+
+
+def many_to_json(results: Sequence[Result], failed: Mapping[str, str]) -> str:
+    """Return several results as one JSON object; ``failed`` maps paths to messages."""
+    return _dump({
+        "schema_version": SCHEMA_VERSION,
+        "results": [as_object(result) for result in results],
+        "failed": [{"path": path, "error": text} for path, text in failed.items()],
+    })  # fmt: skip
+
+
+def as_object(result: Result) -> dict[str, Any]:
+    """Return one result as plain dicts, lists, strings and numbers.
+
+    Times are seconds, rounded to a millisecond; an unknown value is null, never 0.
+    """
+    evidence = result.bundle.evidence
+    return {
+        "schema_version": result.schema_version,
+        "vidsum_version": result.vidsum_version,
+        "source": _source(evidence.info),
+        "options": _plain(result.options),
+        "partial": result.partial,
+        "warnings": _plain(evidence.notices),
+        "summary": _plain(result.summary),
+        "timeline": _plain(result.bundle.timeline),
+        "frames": [_frame(seen) for seen in evidence.observations],
+        "dropped": [_dropped(drop) for drop in evidence.dropped],
+        "overlay": list(evidence.overlay),
+        "transcript": _plain(evidence.transcript),
+        "coverage": _plain(evidence.coverage),
+        "bundle": {
+            "tokens": result.bundle.tokens,
+            "tokens_origin": result.bundle.tokens_origin,
+        },
+        "receipt": _plain(result.receipt),
+    }
+
+
+def path_text(path: Path) -> str:
+    """Return a path that fits into JSON: bytes that are no UTF-8 as ``\\xNN``."""
+    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+
+
+def _source(info: MediaInfo) -> dict[str, Any]:
+    fields: dict[str, Any] = _plain(info)
+    return fields | {"path": path_text(info.path)}
+
+
+def _frame(seen: Observation) -> dict[str, Any]:
+    return _plain(seen.sample) | {
+        "facts": _plain(seen.facts),
+        "slide_like": seen.slide_like,
+        "text": None if seen.text is None else _plain(seen.text),
+        "caption": None if seen.caption is None else _plain(seen.caption),
+    }
+
+
+def _dropped(drop: DroppedSample) -> dict[str, Any]:
+    fields: dict[str, Any] = _plain(drop.sample)
+    return fields | {"reason": drop.reason, "same_as": drop.same_as}
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, Path):
+        return path_text(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    return value

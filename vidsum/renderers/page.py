@@ -1,0 +1,132 @@
+"""What a person reads, as blocks; each renderer only decides how a block looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from vidsum.data import Chapter, MediaInfo, Receipt, Result, StageCost
+from vidsum.renderers.wording import clock, file_name, number, safe
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """Opens a section."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Running text. ``quiet`` text is set back: small print."""
+
+    text: str
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One line of a list: when, what in bold, and the rest."""
+
+    when: str
+    lead: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """A list."""
+
+    items: tuple[Item, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Columns of words and figures; the last ``figures`` columns are right-aligned."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    figures: int
+
+
+Block = Heading | Paragraph | Items | Table
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A title and the blocks under it."""
+
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def page(result: Result, *, with_timeline: bool = False) -> Page:
+    """Return the page of one result; with the whole timeline when asked."""
+    summary = result.summary
+    blocks: list[Block] = [Paragraph(_facts(result.bundle.evidence.info), quiet=True)]
+    blocks += [Paragraph(f"Note: {safe(n.message)}") for n in result.bundle.evidence.notices]
+    blocks.append(Paragraph(safe(summary.overview)))
+    if summary.key_points:
+        blocks += [Heading("Key points"), Items(tuple(
+            Item(clock(p.start_s), text=f"“{safe(p.text)}”" if p.quoted else safe(p.text))
+            for p in summary.key_points
+        ))]  # fmt: skip
+    if len(summary.chapters) > 1:
+        blocks += [Heading("Chapters"), Items(tuple(_chapter(c) for c in summary.chapters))]
+    if with_timeline:
+        blocks += [Heading("Timeline"), Items(tuple(_timeline(result)))]
+    blocks += [Heading("How this was made"), Paragraph(safe(summary.method))]
+    if summary.more:
+        blocks.append(Items(tuple(Item("", text=safe(line)) for line in summary.more)))
+    blocks += [Heading("What it took"), _receipt(result.receipt), _total(result.receipt)]
+    return Page(safe(summary.title), tuple(blocks))
+
+
+def _facts(info: MediaInfo) -> str:
+    parts = [file_name(info.path)]
+    if info.duration_s is not None:
+        parts.append(clock(info.duration_s))
+    if info.video is not None:
+        parts.append(f"{info.video.width_px}×{info.video.height_px} {info.video.codec}")
+    parts.append(f"sound {info.audio[0].codec}" if info.audio else "no sound")
+    if len(info.audio) > 1:
+        parts[-1] += f" ({len(info.audio)} tracks)"
+    return " · ".join(parts)
+
+
+def _chapter(chapter: Chapter) -> Item:
+    text = ", ".join(safe(word) for word in chapter.keywords)
+    if chapter.gist is not None:
+        text += f"{'. ' if text else ''}“{safe(chapter.gist.text)}”"
+    return Item(f"{clock(chapter.start_s)}–{clock(chapter.end_s)}", safe(chapter.title), text)
+
+
+def _timeline(result: Result) -> Iterator[Item]:
+    words = {"speech": "said", "text": "written", "caption": "shown", "fact": "given"}
+    for entry in result.bundle.timeline:
+        text = safe(entry.text.replace("\n", " · "))
+        yield Item(clock(entry.start_s), words[entry.kind], text)
+
+
+def _receipt(receipt: Receipt) -> Table:
+    rows = tuple(
+        (stage.stage, stage.backend, _counts(stage), f"{stage.wall_s:.2f} s",
+         "?" if stage.cpu_s is None else f"{stage.cpu_s:.2f} s")
+        for stage in receipt.stages
+    )  # fmt: skip
+    return Table(("stage", "by", "what", "wall", "CPU"), rows, figures=2)
+
+
+def _counts(stage: StageCost) -> str:
+    return ", ".join(f"{number(v)} {k.replace('_s', ' s')}" for k, v in stage.counts.items())
+
+
+def _total(receipt: Receipt) -> Paragraph:
+    return Paragraph(total(receipt) + " Stages that ran side by side overlap in wall time.",
+                     quiet=True)  # fmt: skip
+
+
+def total(receipt: Receipt) -> str:
+    """Return the run's cost in one sentence."""
+    money = "unknown API cost" if receipt.api_usd is None else f"${receipt.api_usd} of API cost"
+    return f"In all {receipt.wall_s:.1f} s wall, {receipt.cpu_s:.1f} s CPU, {money}."

@@ -1,0 +1,55 @@
+"""A page on a terminal, with rich. Nothing in it is read as markup."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from vidsum.renderers.page import Block, Heading, Item, Items, Page, Paragraph, Table
+
+MAX_WIDTH = 100
+"""Lines longer than this are hard to read; a wider terminal stays empty on the right."""
+
+
+def show(page: Page, console: Console) -> None:
+    """Print the page on a console."""
+    width = min(console.width, MAX_WIDTH)
+    title = Text(page.title, style="bold")
+    blocks = [_block(block) for block in page.blocks]
+    console.print(Group(Text(), title, *blocks), width=width)
+
+
+def _block(block: Block) -> RenderableType:
+    match block:
+        case Heading(text):
+            return Padding(Text(text, style="bold cyan"), (1, 0, 0, 0))
+        case Paragraph(text, quiet):
+            return Padding(Text(text, style="dim" if quiet else ""), (1 if not quiet else 0, 0, 0, 0))
+        case Items(items):
+            return _items(items)
+        case Table():
+            return _table(block)
+
+
+def _items(items: tuple[Item, ...]) -> RenderableType:
+    grid = RichTable.grid(padding=(0, 2, 0, 0))
+    grid.add_column(style="green", no_wrap=True, justify="right")
+    grid.add_column()
+    for item in items:
+        line = Text(item.lead, style="bold")
+        if item.text:
+            line.append(("  " if item.lead else "") + item.text, style="not bold")
+        grid.add_row(item.when or "•", line)
+    return Padding(grid, (0, 0, 0, 2))
+
+
+def _table(table: Table) -> RenderableType:
+    grid = RichTable(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    words = len(table.head) - table.figures
+    for i, head in enumerate(table.head):
+        grid.add_column(head, justify="left" if i < words else "right", no_wrap=i >= words)
+    for row in table.rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    return Padding(grid, (0, 0, 0, 2))

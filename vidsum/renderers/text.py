@@ -1,0 +1,50 @@
+"""A page as plain text, 80 columns wide."""
+
+from __future__ import annotations
+
+import textwrap
+
+from vidsum.renderers.page import Block, Heading, Item, Items, Page, Paragraph, Table
+
+WIDTH = 80
+
+
+def text(page: Page) -> str:
+    """Return the page as plain text, ending in a newline."""
+    title = "\n".join(textwrap.wrap(page.title, WIDTH)) or "Untitled"
+    underline = "=" * min(WIDTH, max(len(line) for line in title.split("\n")))
+    parts = [f"{title}\n{underline}"] + [_block(block) for block in page.blocks]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Heading(text):
+            return f"{text}\n{'-' * len(text)}"
+        case Paragraph(text, _):
+            return textwrap.fill(text, WIDTH)
+        case Items(items):
+            width = max((len(item.when) for item in items), default=0)
+            return "\n".join(_item(item, width) for item in items)
+        case Table():
+            return _table(block)
+
+
+def _item(item: Item, width: int) -> str:
+    lead = f"{item.lead}: " if item.lead and item.text else item.lead
+    first = f"  {item.when:<{width}}  " if width else "  - "
+    return textwrap.fill(lead + item.text, WIDTH, initial_indent=first,
+                         subsequent_indent=" " * len(first))  # fmt: skip
+
+
+def _table(table: Table) -> str:
+    rows = [table.head, *table.rows]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(table.head))]
+    words = len(table.head) - table.figures
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i < words else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )

@@ -1,0 +1,1 @@
+"""Words that were spoken: from subtitles that are there already, or from the sound."""
