@@ -38,7 +38,7 @@ def seconds(value: object) -> float:
         numbers = []
     if not 1 <= len(numbers) <= 3 or not all(math.isfinite(n) and n >= 0 for n in numbers):
         raise BadValue("takes seconds (90) or a time (1:30, 1:02:03), not below 0")
-    return sum(n * 60**i for i, n in enumerate(reversed(numbers)))
+    return sum((n * 60.0**i for i, n in enumerate(reversed(numbers))), 0.0)
 
 
 def above_zero(value: object) -> float:

@@ -30,15 +30,21 @@ def find(name: str, own: Path | None) -> Path:
     raise OptionError(f"There is no prompt called {name}.", f"Known: {known}.")
 
 
-def render(name: str, own: Path | None, **values: Any) -> str:
+def render(name: str, own: Path | None, /, **values: Any) -> str:
     """Return a prompt with its values filled in. Raises: OptionError."""
     import jinja2
     from jinja2.sandbox import SandboxedEnvironment
 
     path = find(name, own)
-    env = SandboxedEnvironment(undefined=jinja2.StrictUndefined, trim_blocks=True,
-                               lstrip_blocks=True, autoescape=False)  # fmt: skip
+    env = SandboxedEnvironment(
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.DictLoader({}),  # a prompt is one file: nothing to include
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+    )
     try:
         return env.from_string(path.read_text("utf-8")).render(**values)
-    except (jinja2.TemplateError, UnicodeDecodeError, OSError) as exc:
+    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError,
+            OSError) as exc:  # fmt: skip
         raise OptionError(f"The prompt {path} cannot be used: {exc}.") from exc

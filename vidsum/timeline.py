@@ -7,12 +7,21 @@ from collections.abc import Iterator, Sequence
 from vidsum.data import Evidence, MediaInfo, Observation, TimelineEntry
 
 _FACT_TAGS = {
-    "title": "Title in the file", "artist": "Artist in the file", "author": "Author in the file",
-    "date": "Date in the file", "creation_time": "Recorded or made", "comment": "Comment in the file",
-    "description": "Description in the file", "synopsis": "Synopsis in the file",
-    "show": "Show", "location": "Recorded at", "com.apple.quicktime.location.iso6709": "Recorded at",
-    "com.apple.quicktime.creationdate": "Recorded on", "make": "Camera maker", "model": "Camera",
-}  # fmt: skip
+    "title": "Title in the file",
+    "artist": "Artist in the file",
+    "author": "Author in the file",
+    "date": "Date in the file",
+    "creation_time": "Recorded or made",
+    "comment": "Comment in the file",
+    "description": "Description in the file",
+    "synopsis": "Synopsis in the file",
+    "show": "Show",
+    "location": "Recorded at",
+    "com.apple.quicktime.location.iso6709": "Recorded at",
+    "com.apple.quicktime.creationdate": "Recorded on",
+    "make": "Camera maker",
+    "model": "Camera",
+}
 _BLANK_WORDS = {"black": "Black picture.", "white": "White picture.",
                 "plain": "Picture of a single colour."}  # fmt: skip
 
@@ -117,5 +126,6 @@ def _facts(info: MediaInfo, end_s: float) -> Iterator[TimelineEntry]:
 
 def _speech(evidence: Evidence) -> Iterator[TimelineEntry]:
     for number, segment in enumerate(evidence.transcript.segments, start=1):
-        yield TimelineEntry(f"s{number}", "speech", segment.start_s, segment.end_s,
-                            segment.text.replace("\n", " "), evidence.transcript.source)  # fmt: skip
+        words = segment.text.replace("\n", " ")
+        source = evidence.transcript.source
+        yield TimelineEntry(f"s{number}", "speech", segment.start_s, segment.end_s, words, source)

@@ -55,7 +55,7 @@ class PlainProgress:
         self._say(f"{stage}: {done:.0f}{of} {started.unit}")
 
     def _say(self, text: str) -> None:
-        print(f"vidsum: {safe(text)}", file=self._stream, flush=True)  # noqa: T201
+        print(f"vidsum: {safe(text)}", file=self._stream, flush=True)
 
 
 class BarProgress:
@@ -63,7 +63,13 @@ class BarProgress:
 
     def __init__(self, stream: TextIO) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+        from rich.progress import (
+            BarColumn,
+            Progress,
+            TaskProgressColumn,
+            TextColumn,
+            TimeElapsedColumn,
+        )
 
         self._progress: Progress = Progress(
             TextColumn("{task.description:>12}"), BarColumn(), TaskProgressColumn(),

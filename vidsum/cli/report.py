@@ -9,7 +9,7 @@ from vidsum.errors import VidsumError
 
 def say(text: str) -> None:
     """Print one line of information on stderr."""
-    print(f"vidsum: {_one_line(text)}", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"vidsum: {_one_line(text)}", file=sys.stderr, flush=True)
 
 
 def say_error(exc: VidsumError) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
               help="Write to this file, or into this folder, instead of stdout.")  # fmt: skip
 @common_options
 @click.pass_context
-def summarize(ctx: click.Context, videos: tuple[Path, ...], as_json: bool, output: str | None,
+def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, output: str | None,
               config: Path | None, quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
     """Say what is in videos, with times, and what it took to find out.
 

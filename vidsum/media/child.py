@@ -23,7 +23,7 @@ import av
 
 from vidsum.media import policy, wire
 from vidsum.media.audio import windows
-from vidsum.media.opening import Refused, clock_origin_s, is_cover, open_input
+from vidsum.media.opening import Refused, clock_origin_s, codec_name, is_cover, open_input
 from vidsum.media.plan import Grid
 from vidsum.media.probe import probe
 from vidsum.media.sampler import Sampler
@@ -36,16 +36,18 @@ Request = dict[str, Any]
 
 def serve(stdin: BinaryIO, stdout: BinaryIO) -> None:
     """Answer requests until stdin ends."""
+    cpu_s = 0.0  # the first request also pays for starting the process
     for line in stdin:
         request: Request = json.loads(line)
         path = Path(os.fsdecode(bytes.fromhex(request["path_hex"])))
-        cpu_s = time.process_time()
         try:
             end = _HANDLERS[request["do"]](request, path, stdout)
         except Refused as exc:
             wire.write(stdout, {"refused": str(exc)})
             continue
-        wire.write(stdout, {"end": True, "cpu_s": time.process_time() - cpu_s} | end)
+        used_s = time.process_time()
+        wire.write(stdout, {"end": True, "cpu_s": used_s - cpu_s} | end)
+        cpu_s = used_s
 
 
 class _Beat:
@@ -103,7 +105,7 @@ def _audio(request: Request, path: Path, out: BinaryIO) -> wire.Header:
         stream = container.streams[request["stream"]]
         if not isinstance(stream, av.AudioStream):
             raise Refused("the stream that was asked for is not sound")
-        name = stream.codec_context.name if stream.codec_context is not None else "unknown"
+        name = codec_name(stream)
         if not policy.audio_codec_allowed(name):
             raise Refused(f"its sound codec ({name}) is not on vidsum's list")
         origin_s = clock_origin_s(container)

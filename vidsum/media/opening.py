@@ -32,7 +32,7 @@ def open_input(path: Path) -> InputContainer:
         try:
             return av.open(f"file:{path.absolute()}", options=dict(_OPTIONS),
                            metadata_errors="replace")  # fmt: skip
-        except Exception as exc:  # noqa: BLE001 - PyAV maps codes to builtins of all kinds
+        except Exception as exc:  # PyAV maps FFmpeg's codes to builtins of all kinds
             raise Refused(_why(exc, [text for _, _, text in said])) from exc
 
 
@@ -64,6 +64,12 @@ def clock_origin_s(container: InputContainer) -> float:
 def is_cover(stream: av.VideoStream) -> bool:
     """Return whether a "video" stream is one still picture, such as an album cover."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def codec_name(stream: av.stream.Stream) -> str:
+    """Return a stream's codec by its common name (``av1``, not ``libdav1d``)."""
+    context = stream.codec_context
+    return "unknown" if context is None else str(context.codec.canonical_name)
 
 
 def only(container: InputContainer, index: int) -> None:

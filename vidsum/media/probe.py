@@ -9,7 +9,7 @@ import av
 from av.container import InputContainer
 
 from vidsum.media import policy
-from vidsum.media.opening import Refused, clock_origin_s, is_cover, seconds
+from vidsum.media.opening import Refused, clock_origin_s, codec_name, is_cover, seconds
 
 _FIRST_PICTURE_PACKETS = 300
 _TAGS = (
@@ -43,11 +43,9 @@ def probe(container: InputContainer, path: Path) -> dict[str, Any]:
 
 def _check_codecs(videos: list[av.VideoStream], sounds: list[av.AudioStream]) -> None:
     for stream in videos[:1]:
-        context = stream.codec_context
-        if context is None:
-            raise Refused("its video is in a format that FFmpeg does not know")
-        if context.name not in policy.VIDEO_CODECS:
-            raise Refused(f"its video codec ({context.name}) is not on vidsum's list")
+        name = codec_name(stream)
+        if name not in policy.VIDEO_CODECS:
+            raise Refused(f"its video codec ({name}) is not on vidsum's list")
     if not videos and not sounds:
         raise Refused("it has neither pictures nor sound")
 
@@ -68,7 +66,7 @@ def _video(container: InputContainer, stream: av.VideoStream) -> dict[str, Any]:
     rate = stream.average_rate
     return {
         "index": stream.index,
-        "codec": context.name,
+        "codec": codec_name(stream),
         "width_px": width,
         "height_px": height,
         "fps": float(rate) if rate else None,
@@ -109,7 +107,7 @@ def _audio(number: int, stream: av.AudioStream) -> dict[str, Any]:
     return {
         "number": number,
         "index": stream.index,
-        "codec": context.name if context is not None else "unknown",
+        "codec": codec_name(stream),
         "language": _language(stream),
         "channels": context.channels if context is not None else 0,
         "rate_hz": context.sample_rate if context is not None else 0,
@@ -119,7 +117,7 @@ def _audio(number: int, stream: av.AudioStream) -> dict[str, Any]:
 
 
 def _text(stream: av.stream.Stream) -> dict[str, Any]:
-    name = stream.codec_context.name if stream.codec_context is not None else "unknown"
+    name = codec_name(stream)
     return {
         "index": stream.index,
         "codec": name,

@@ -16,7 +16,9 @@ from vidsum.media.sniff import shown
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
 _MAX_FILE_BYTES = 50_000_000
 _FORMATS = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ass"}
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
+_CONTROL = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
+)
 _TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,80}>|\{\\[^{}]{0,200}\}|<\d\d:[\d:.]+>")
 _SPACE = re.compile(r"[ \t\u00a0]+")
 
@@ -107,7 +109,8 @@ def clean(cues: Iterable[Segment]) -> list[Segment]:
         fresh = lines[repeat:]
         before = lines or before
         if fresh:
-            kept.append(Segment(max(0.0, cue.start_s), max(cue.start_s, cue.end_s), "\n".join(fresh)))
+            start_s = max(0.0, cue.start_s)
+            kept.append(Segment(start_s, max(start_s, cue.end_s), "\n".join(fresh)))
         elif kept and lines:
             kept[-1] = Segment(kept[-1].start_s, max(kept[-1].end_s, cue.end_s), kept[-1].text)
     return kept
@@ -124,7 +127,7 @@ def _repeated(before: list[str], lines: list[str]) -> int:
 def _parse(text: str, form: str, name: str) -> list[Segment]:
     try:
         script = pysubs2.SSAFile.from_string(text, format_=form)
-    except Exception as exc:  # noqa: BLE001 - its readers raise IndexError, KeyError and more
+    except Exception as exc:  # its readers raise IndexError, KeyError and more
         raise MediaError(f"{name} is no readable {form} file: {exc}.") from exc
     return clean(
         Segment(event.start / 1000, event.end / 1000, _plain(event.plaintext))

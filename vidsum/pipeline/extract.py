@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 from vidsum.data import Coverage, Evidence, MediaInfo, Transcript
 from vidsum.errors import MediaError, OptionError
@@ -108,7 +109,7 @@ def cover(seen: Seen, start_s: float, end_s: float, missing_s: float) -> Coverag
     stretches between looks that are no longer than twice the usual step.
     """
     times = sorted({start_s, *(s.time_s for s in seen.samples), end_s})
-    gaps = [(b - a, a) for a, b in zip(times, times[1:], strict=False)]
+    gaps = [(b - a, a) for a, b in pairwise(times)]
     largest_s, at_s = max(gaps, default=(0.0, start_s))
     length_s = end_s - start_s
     step_s = length_s / max(1, len(seen.samples))
@@ -123,8 +124,11 @@ def _note_damage(run: Run, info: MediaInfo, seen: Seen, coverage: Coverage) -> N
     report = seen.report
     if coverage.missing_s:
         total_s = promised_end_s(info) or math.nan
-        run.note("cut-off", f"The file is cut off: {coverage.missing_s:.0f} s of {total_s:.0f} s "
-                 f"are missing at the end. The summary covers what is there.", partial=True)  # fmt: skip
+        text = (
+            f"The file is cut off: {coverage.missing_s:.0f} s of {total_s:.0f} s are missing at "
+            "the end. The summary covers what is there."
+        )
+        run.note("cut-off", text, partial=True)
     if report.lost:
         shown = ", ".join(f"{t:.0f} s" for t in report.lost[:5])
         more = " …" if len(report.lost) > 5 else ""
@@ -138,5 +142,8 @@ def _note_damage(run: Run, info: MediaInfo, seen: Seen, coverage: Coverage) -> N
 def _note_late_cues(run: Run, transcript: Transcript, end_s: float) -> None:
     late = [s for s in transcript.segments if s.start_s > end_s + 2.0]
     if late:
-        run.note("late-cues", f"{len(late)} of {len(transcript.segments)} subtitle lines lie after "
-                 f"the end of the video: {transcript.source} may belong to another cut.")  # fmt: skip
+        text = (
+            f"{len(late)} of {len(transcript.segments)} subtitle lines lie after the end of the "
+            f"video: {transcript.source} may belong to another cut."
+        )
+        run.note("late-cues", text)

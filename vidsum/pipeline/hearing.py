@@ -54,8 +54,8 @@ def _ask(run: Run, info: MediaInfo, transcriber: Transcriber) -> Transcript | No
     with run.meter.stage("transcript", "audio", transcriber.name) as account:
         found = transcriber.transcribe(request)
         account.child_cpu_s = sum(decoder.cpu_s for decoder in opened)
+        account.add(segments=len(found.segments) if found else 0)
         if found is not None:
-            account.add(segments=len(found.segments))
             if found.heard_s is not None:
                 account.add(audio_s=found.heard_s, speech_s=found.speech_s or 0.0)
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 
 from vidsum import registry
@@ -13,6 +12,7 @@ from vidsum.costs.meter import StageMeter, Stopwatch
 from vidsum.data import (
     DroppedSample,
     Frame,
+    Image,
     MediaInfo,
     Observation,
     Sample,
@@ -57,10 +57,13 @@ def see(run: Run, info: MediaInfo) -> Seen:
     eyes.look()
     overlay = constant_overlay([o.text for o in eyes.observations if o.text is not None])
     cleaned = [_clean(o, overlay) for o in eyes.observations]
-    observations = tuple(_described(run, cleaned))
+    observations = tuple(eyes.described(cleaned))
     eyes.account()
     run.listen(StageFinished("looking", f"{len(observations)} kept, {len(eyes.dropped)} dropped"))
     return Seen(observations, tuple(eyes.dropped), tuple(sorted(overlay)), eyes.report)
+
+
+_STEPS = ("decode", "dedupe", "measure", "ocr", "describe")
 
 
 class _Eyes:
@@ -74,8 +77,12 @@ class _Eyes:
         self._reader: TextReader | None = (
             registry.load("reader", registry.choose("reader", "auto")) if options.ocr else None
         )
-        self._watch = {name: Stopwatch() for name in ("decode", "dedupe", "measure", "ocr")}
+        self._watch = {name: Stopwatch() for name in _STEPS}
         self._decode_cpu_s = 0.0
+        self._previous: Image | None = None
+        self.captioner: Captioner = registry.load(
+            "captioner", registry.choose("captioner", options.tier)
+        )
         self.observations: list[Observation] = []
         self.dropped: list[DroppedSample] = []
         self.report = FramesReport()
@@ -104,20 +111,26 @@ class _Eyes:
         side_px = TEXT_SIDE_PX if self._reader is not None else PICTURE_SIDE_PX
         promised_s = promised_end_s(self._info)
         frames = self._timed(decoder.frames(self._grid, side_px, promised_s))
-        previous = None
-        with closing(frames):
-            verdicts = keep_distinct(frames)
-            while (verdict := self._next(verdicts)) is not None:
-                if isinstance(verdict, DroppedSample):
-                    self.dropped.append(verdict)
-                else:
-                    with self._watch["measure"].running():
-                        facts = measure(verdict.image, previous)
-                    previous = verdict.image
-                    text = self._read(verdict)
-                    self.observations.append(Observation(verdict.sample, facts, text))
-                done = len(self.observations) + len(self.dropped)
-                self._run.listen(StageAdvanced("looking", done))
+        verdicts = keep_distinct(frames)
+        while (verdict := self._next(verdicts)) is not None:
+            if isinstance(verdict, DroppedSample):
+                self.dropped.append(verdict)
+            else:
+                self.observations.append(self._observe(verdict))
+            done = len(self.observations) + len(self.dropped)
+            self._run.listen(StageAdvanced("looking", done))
+
+    def _observe(self, frame: Frame) -> Observation:
+        with self._watch["measure"].running():
+            facts = measure(frame.image, self._previous)
+        self._previous = frame.image
+        text = self._read(frame)
+        caption = None
+        if self.captioner.needs_pixels:
+            request = CaptionRequest(frame.sample, facts, text, frame.image)
+            with self._watch["describe"].running():
+                caption = next(iter(self.captioner.caption([request])))
+        return Observation(frame.sample, facts, text, caption)
 
     def _next(self, verdicts: Iterator[Frame | DroppedSample]) -> Frame | DroppedSample | None:
         before_s = self._watch["decode"].wall_s, self._watch["decode"].cpu_s
@@ -147,6 +160,18 @@ class _Eyes:
         times += [d.sample.time_s for d in self.dropped]
         return FramesReport(end_s=max(times), file_end_s=max(times))
 
+    def described(self, observations: list[Observation]) -> list[Observation]:
+        """Return the observations with captions, for captioners that need no pixels.
+
+        They wait until all text was read: only then is it known what is a constant overlay.
+        """
+        if self.captioner.needs_pixels:
+            return observations
+        requests = [CaptionRequest(o.sample, o.facts, o.text) for o in observations]
+        with self._watch["describe"].running():
+            captions = list(self.captioner.caption(requests))
+        return [replace(o, caption=c) for o, c in zip(observations, captions, strict=True)]
+
     def account(self) -> None:
         """Write down what each step took."""
         kept, dropped = len(self.observations), len(self.dropped)
@@ -164,6 +189,9 @@ class _Eyes:
             ocr = StageMeter("ocr", "image", self._reader.name)
             ocr.add(frames=kept, calls=self._reader.calls)
             self._record(ocr, "ocr")
+        describe = StageMeter("describe", "image", self.captioner.name)
+        describe.add(captions=kept)
+        self._record(describe, "describe")
 
     def _record(self, account: StageMeter, watch: str, child_cpu_s: float = 0.0) -> None:
         taken = self._watch[watch]
@@ -181,15 +209,3 @@ def _clean(seen: Observation, overlay: frozenset[str]) -> Observation:
     if seen.text is None or not overlay:
         return seen
     return replace(seen, text=without(seen.text, overlay))
-
-
-def _described(run: Run, observations: list[Observation]) -> Iterator[Observation]:
-    """Yield the observations with their captions."""
-    name = registry.choose("captioner", run.options.tier)
-    captioner: Captioner = registry.load("captioner", name)
-    requests = [CaptionRequest(o.sample, o.facts, o.text) for o in observations]
-    with run.meter.stage("describe", "image", captioner.name) as account:
-        captions = list(captioner.caption(requests))
-        account.add(captions=len(captions))
-    for seen, caption in zip(observations, captions, strict=True):
-        yield replace(seen, caption=caption)

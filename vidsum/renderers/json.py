@@ -68,7 +68,8 @@ def _source(info: MediaInfo) -> dict[str, Any]:
 
 
 def _frame(seen: Observation) -> dict[str, Any]:
-    return _plain(seen.sample) | {
+    fields: dict[str, Any] = _plain(seen.sample)
+    return fields | {
         "facts": _plain(seen.facts),
         "slide_like": seen.slide_like,
         "text": None if seen.text is None else _plain(seen.text),

@@ -26,11 +26,15 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a list: when, what in bold, and the rest."""
+    """One line of a list: when, what in bold, and the rest.
+
+    ``commands``: the text is our own and holds commands in backquotes.
+    """
 
     when: str
     lead: str = ""
     text: str = ""
+    commands: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
         blocks += [Heading("Timeline"), Items(tuple(_timeline(result)))]
     blocks += [Heading("How this was made"), Paragraph(safe(summary.method))]
     if summary.more:
-        blocks.append(Items(tuple(Item("", text=safe(line)) for line in summary.more)))
+        blocks.append(Items(tuple(Item("", text=safe(line), commands=True) for line in summary.more)))
     blocks += [Heading("What it took"), _receipt(result.receipt), _total(result.receipt)]
     return Page(safe(summary.title), tuple(blocks))
 

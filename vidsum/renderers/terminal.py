@@ -26,7 +26,7 @@ def _block(block: Block) -> RenderableType:
         case Heading(text):
             return Padding(Text(text, style="bold cyan"), (1, 0, 0, 0))
         case Paragraph(text, quiet):
-            return Padding(Text(text, style="dim" if quiet else ""), (1 if not quiet else 0, 0, 0, 0))
+            return Padding(Text(text, style="dim" if quiet else ""), (0 if quiet else 1, 0, 0, 0))
         case Items(items):
             return _items(items)
         case Table():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\u2028\u2029]+")
 
 
@@ -21,7 +22,8 @@ def safe(text: str) -> str:
 
     Escape sequences could otherwise drive the reader's terminal.
     """
-    cleaned = _CONTROL.sub(" ", text.encode("utf-8", "backslashreplace").decode())
+    text = text.encode("utf-8", "backslashreplace").decode()
+    cleaned = _CONTROL.sub(" ", _ESCAPE.sub("", text))
     return " ".join(cleaned.split())
 
 

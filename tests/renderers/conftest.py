@@ -1,0 +1,86 @@
+"""One small result with everything in it, hostile text included."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vidsum.data import (
+    AudioTrack,
+    Bundle,
+    Caption,
+    Chapter,
+    Coverage,
+    DroppedSample,
+    Evidence,
+    KeyPoint,
+    MediaInfo,
+    Notice,
+    Observation,
+    PictureFacts,
+    Receipt,
+    Result,
+    Sample,
+    ScreenText,
+    Segment,
+    StageCost,
+    Summary,
+    TextLine,
+    TimelineEntry,
+    Transcript,
+    VideoTrack,
+)
+
+
+def observation(index: int, time_s: float, words: str) -> Observation:
+    line = TextLine(words, 0.97, 0.1, 0.1, 0.5, 0.2)
+    return Observation(
+        Sample(index, time_s, time_s, time_s),
+        PictureFacts("bright", 200.5, False, False, "none", 0.81234),
+        ScreenText(index, time_s, (line,), words),
+        Caption(index, time_s, f"Slide titled “{words}”.", "builtin"),
+    )
+
+
+@pytest.fixture
+def result() -> Result:
+    info = MediaInfo(
+        Path("/videos/talk <1>.mp4"), 123_456, "mov,mp4", 62.5, 0.0,
+        VideoTrack(0, "h264", 1280, 720, 25.0, 62.5),
+        (AudioTrack(1, 1, "aac", "eng", 2, 48_000, True),),
+    )  # fmt: skip
+    transcript = Transcript(
+        (Segment(1.0, 4.5, "Water boils at 100 degrees."),), "subtitle file talk.srt", "subtitles",
+        "en",
+    )  # fmt: skip
+    evidence = Evidence(
+        info, (observation(0, 0.0, "Boiling *water*"), observation(2, 10.0, "<script>x</script>")),
+        (DroppedSample(Sample(1, 5.0, 5.0, 4.96), "duplicate", 0),),
+        transcript, Coverage(3, 2, 62.5, 1.0, 5.0, 0.0), 0.0, 62.5, ("LIVE",),
+        (Notice("cut-off", "The file is cut off.", partial=True),),
+    )  # fmt: skip
+    timeline = (
+        TimelineEntry("f1", "fact", 0.0, 62.5, "File name: talk <1>.mp4", "file name"),
+        TimelineEntry("t1", "text", 0.0, 10.0, "Boiling *water*\nsecond row", "screen"),
+        TimelineEntry("s1", "speech", 1.0, 4.5, "Water boils at 100 degrees.", "subtitles"),
+        TimelineEntry("c2", "caption", 10.0, 62.5, "![x](http://evil/x.png)\x1b[31m", "builtin"),
+    )
+    point = KeyPoint("Water boils at 100 degrees.", 1.0, 4.5, ("s1",), True)
+    summary = Summary(
+        "Boiling *water*", "A 1:02 video about [water](http://evil) and \x1b[2Jmore.",
+        (point,),
+        (Chapter(0.0, 10.0, "Boiling *water*", "screen", ("heat", "steam"), point),
+         Chapter(10.0, 62.5, "<script>x</script>", "screen")),
+        "titles", ("water",), "extractive", "Frames were measured, not understood.",
+        ("`vidsum bundle talk.mp4` prints the evidence.",),
+    )  # fmt: skip
+    receipt = Receipt(
+        (StageCost("decode", "video", "pyav", 1.25, 0.5, {"frames": 3, "packets": 1562}),
+         StageCost("ocr", "image", "rapidocr", 2.0, None, {"calls": 2})),
+        3.5, 2.75,
+    )  # fmt: skip
+    return Result(
+        Bundle(evidence, timeline, ("LIVE",), 120, "estimated"), summary, receipt,
+        {"interval_s": 5.0, "prompts_dir": Path("/p")}, "0.0.0-test",
+    )  # fmt: skip

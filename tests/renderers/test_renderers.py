@@ -1,0 +1,130 @@
+"""What people and scripts read: golden pages, whole JSON, and nothing hostile gets through.
+
+To renew the golden files after a change that is meant: VIDSUM_RENEW_GOLDEN=1 pytest tests/renderers
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from vidsum.data import Result
+from vidsum.renderers.json import many_to_json, to_json
+from vidsum.renderers.markdown import escape, markdown
+from vidsum.renderers.page import page
+from vidsum.renderers.terminal import show
+from vidsum.renderers.text import text
+from vidsum.renderers.wording import clock, file_name, number, safe
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def on_terminal(result: Result, width: int = 90) -> str:
+    stream = io.StringIO()
+    show(page(result, with_timeline=True), Console(file=stream, width=width, color_system=None))
+    return "\n".join(line.rstrip() for line in stream.getvalue().split("\n"))
+
+
+def rendered(result: Result, name: str) -> str:
+    everything = page(result, with_timeline=True)
+    return {
+        "page.md": lambda: markdown(everything),
+        "page.txt": lambda: text(everything),
+        "terminal.txt": lambda: on_terminal(result),
+        "result.json": lambda: to_json(result),
+    }[name]()
+
+
+@pytest.mark.parametrize("name", ["page.md", "page.txt", "terminal.txt", "result.json"])
+def test_golden(result: Result, name: str) -> None:
+    found = rendered(result, name)
+    if os.environ.get("VIDSUM_RENEW_GOLDEN"):
+        (GOLDEN / name).write_text(found, "utf-8")
+    assert found == (GOLDEN / name).read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", ["page.md", "page.txt", "terminal.txt"])
+def test_no_control_character_reaches_the_reader(result: Result, name: str) -> None:
+    found = rendered(result, name)
+    assert {c for c in found if not c.isprintable()} <= {"\n"}
+
+
+def test_markdown_neither_links_nor_loads_nor_runs(result: Result) -> None:
+    found = markdown(page(result, with_timeline=True))
+    assert not re.search(r"(?<!\\)\]\(", found)
+    assert not re.search(r"(?<!\\)<", found)
+    assert "\\<script\\>" in found
+
+
+def test_without_the_timeline_the_page_is_short(result: Result) -> None:
+    assert "Timeline" not in markdown(page(result))
+    assert "Timeline" in markdown(page(result, with_timeline=True))
+
+
+def test_json_is_one_object_that_holds_everything(result: Result) -> None:
+    found = json.loads(to_json(result))
+    assert found["schema_version"] == "1.0"
+    assert [f["index"] for f in found["frames"]] == [0, 2]
+    assert found["dropped"] == [
+        {"index": 1, "target_s": 5.0, "time_s": 5.0, "pts_s": 4.96, "role": "grid",
+         "reason": "duplicate", "same_as": 0}
+    ]  # fmt: skip
+    assert found["frames"][0]["caption"]["backend"] == "builtin"
+    assert found["partial"] is True
+    assert found["receipt"]["stages"][1]["cpu_s"] is None
+
+
+def test_json_of_several_is_one_object(result: Result) -> None:
+    found = json.loads(many_to_json([result, result], {"/x.mp4": "x.mp4 is empty (0 bytes)."}))
+    assert len(found["results"]) == 2
+    assert found["failed"] == [{"path": "/x.mp4", "error": "x.mp4 is empty (0 bytes)."}]
+
+
+@pytest.mark.parametrize(
+    ("time_s", "expected"),
+    [(0, "0:00"), (59.99, "0:59"), (60, "1:00"), (3599.9, "59:59"), (3661, "1:01:01"),
+     (35999.9999999, "10:00:00")],
+)  # fmt: skip
+def test_clock(time_s: float, expected: str) -> None:
+    assert clock(time_s) == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(3, "3"), (1562.0, "1,562"), (12.345, "12.3")])
+def test_number(value: float, expected: str) -> None:
+    assert number(value) == expected
+
+
+def test_a_name_that_is_no_utf8_is_shown_escaped() -> None:
+    assert file_name(Path(os.fsdecode(b"caf\xe9\n.mp4"))) == "caf\\xe9 .mp4"
+
+
+@given(st.text())
+def test_safe_text_is_one_printable_line(words: str) -> None:
+    found = safe(words)
+    assert "\n" not in found
+    assert "\x1b" not in found
+    assert found == safe(found)
+
+
+@pytest.mark.parametrize(
+    ("plain", "expected"),
+    [
+        ("snake_case stays", "snake_case stays"),
+        ("_so_ *so* `so`", "\\_so\\_ \\*so\\* \\`so\\`"),
+        ("1. no list", "1\\. no list"),
+        ("# no heading", "\\# no heading"),
+        ("a | b", "a \\| b"),
+        ("&lt;b&gt;", "\\&lt;b\\&gt;"),
+        ("C:\\x", "C:\\\\x"),
+    ],
+)
+def test_markdown_shows_text_as_it_is(plain: str, expected: str) -> None:
+    assert escape(plain) == expected
