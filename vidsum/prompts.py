@@ -41,6 +41,7 @@ def render(name: str, own: Path | None, /, **values: Any) -> str:
         loader=jinja2.DictLoader({}),  # a prompt is one file: nothing to include
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
         autoescape=False,
     )
     try:

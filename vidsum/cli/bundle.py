@@ -11,7 +11,7 @@ from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, vid
 
 
 @click.command()
-@click.argument("video", type=click.Path(path_type=Path))
+@click.argument("video", type=click.Path(path_type=Path, readable=False))
 @video_options(without=ONLY_PAGES)
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path),
               help="Write to this file instead of stdout.")  # fmt: skip

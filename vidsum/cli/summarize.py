@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...",
-                type=click.Path(path_type=Path))  # fmt: skip
+                type=click.Path(path_type=Path, readable=False))  # fmt: skip
 @video_options()
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("-o", "--output", metavar="PATH",

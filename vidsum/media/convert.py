@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 import av
 import numpy as np
-from av.video.reformatter import Colorspace, VideoReformatter
+from av.video.reformatter import ColorPrimaries, Colorspace, ColorTrc, VideoReformatter
 
 if TYPE_CHECKING:
     from vidsum.data import Image
 
 _UNSPECIFIED_COLORSPACE = 2
+_HIGH_RANGE = frozenset({int(ColorTrc.SMPTE2084), int(ColorTrc.ARIB_STD_B67)})
+"""PQ and HLG pictures are mapped to BT.709: reference white (203 nits) comes out white, what is
+brighter is clipped. Without that an HDR video looks grey and dim."""
 _HD_HEIGHT_PX = 720
 """Pictures of this height and more that do not name their colours use BT.709, smaller ones
 BT.601. Source: what players do; ITU-R BT.709 is the HD standard."""
@@ -30,6 +33,7 @@ class Converter:
         """Return the picture: uint8 [height, width, 3] RGB, longest side at most ``side_px``."""
         shown_w, shown_h = frame.width * self._aspect, float(frame.height)
         scale = min(1.0, self._side_px / max(shown_w, shown_h))
+        high_range = int(frame.color_trc) in _HIGH_RANGE
         small = self._scaler.reformat(
             frame,
             width=max(1, round(shown_w * scale)),
@@ -37,6 +41,8 @@ class Converter:
             format="rgb24",
             interpolation="AREA",
             src_colorspace=_colorspace(frame),
+            dst_color_trc=ColorTrc.BT709 if high_range else None,
+            dst_color_primaries=ColorPrimaries.BT709 if high_range else None,
             threads=1,
         )
         array = small.to_ndarray()

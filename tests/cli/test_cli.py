@@ -1,0 +1,216 @@
+"""The command line on real files: what goes where, formats, several videos, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from clips import clip
+
+from vidsum.cli.main import run
+from vidsum.cli.output import result_name
+
+FAST = ("--no-ocr", "--interval", "20")
+
+
+@pytest.fixture(autouse=True)
+def _no_own_config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+def test_stdout_holds_one_json_object_and_nothing_else(
+    talk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run([str(talk), "--json", *FAST]) == 0
+    captured = capfd.readouterr()
+    assert json.loads(captured.out)["source"]["path"].endswith("talk.mp4")
+    assert "looking" in captured.err
+
+
+def test_quiet_says_nothing_on_stderr(talk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run([str(talk), "-q", *FAST]) == 0
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"), [("md", "# How Tides Work\n"), ("txt", "How Tides Work\n====")]
+)
+def test_formats(
+    talk: Path, capfd: pytest.CaptureFixture[str], form: str, beginning: str
+) -> None:
+    assert run([str(talk), "-q", "--format", form, *FAST]) == 0
+    assert capfd.readouterr().out.startswith(beginning)
+
+
+def test_options_may_stand_before_the_video(
+    talk: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["--json", *FAST, "-q", str(talk)]) == 0
+    assert json.loads(capfd.readouterr().out)["schema_version"] == "1.0"
+
+
+def test_the_suffix_of_the_output_gives_the_format(talk: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    assert run([str(talk), "-q", "-o", str(target), *FAST]) == 0
+    assert json.loads(target.read_text("utf-8"))["summary"]["title"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_several_videos_into_a_folder(
+    talk: Path, clip_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    other = clip("h264_gop2s", clip_folder).path
+    assert run([str(talk), str(other), "-o", str(out), *FAST]) == 0
+    assert {p.name for p in out.iterdir()} == {"talk.md", f"{other.stem}.md"}
+    assert capfd.readouterr().out == ""
+
+
+def test_several_videos_as_one_json_object_survive_a_bad_one(
+    talk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run([str(talk), str(tmp_path / "absent.mp4"), "--json", "-q", *FAST]) == 7
+    found = json.loads(capfd.readouterr().out)
+    assert len(found["results"]) == 1
+    assert "does not exist" in found["failed"][0]["error"]
+
+
+def test_when_all_videos_are_bad_the_exit_code_is_theirs(tmp_path: Path) -> None:
+    assert run([str(tmp_path / "a.mp4"), str(tmp_path / "b.mp4"), "--json", "-q"]) == 3
+
+
+def test_a_cut_off_file_gives_what_is_there_and_exit_7(
+    talk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    part = tmp_path / "part.mp4"
+    content = talk.read_bytes()
+    part.write_bytes(content[: int(len(content) * 0.6)])
+    assert run([str(part), "--json", *FAST]) == 7
+    captured = capfd.readouterr()
+    found = json.loads(captured.out)
+    assert found["partial"] is True
+    assert [w["code"] for w in found["warnings"] if w["partial"]] == ["cut-off"]
+    assert found["coverage"]["missing_s"] > 20
+    assert "are missing at the end" in captured.err
+
+
+def test_bundle_prints_the_prompt(talk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run(["bundle", str(talk), *FAST]) == 0
+    captured = capfd.readouterr()
+    fence = next(line for line in captured.out.splitlines() if line.startswith("=====TIMELINE-"))
+    assert captured.out.count(fence) == 3
+    body = captured.out.split(f"\n{fence}\n")[1]
+    entries = [json.loads(line) for line in body.splitlines() if line]
+    assert {"speech", "caption", "fact"} <= {entry["kind"] for entry in entries}
+    assert "at most about" in captured.err
+
+
+def test_own_prompts_replace_the_shipped_ones(
+    talk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "summary.md").write_text("{{ lines | length }} entries in {{ language }}")
+    arguments = ["bundle", str(talk), "-q", "--prompts", str(tmp_path), "--language", "en", *FAST]
+    assert run(arguments) == 0
+    count, _, rest = capfd.readouterr().out.partition(" ")
+    assert int(count) > 30
+    assert rest == "entries in en"
+
+
+def test_start_and_end_bound_everything(talk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run([str(talk), "--json", "-q", "--start", "1:00", "--end", "90", "--no-ocr"]) == 0
+    found = json.loads(capfd.readouterr().out)
+    times = [f["time_s"] for f in found["frames"] + found["dropped"]]
+    assert min(times) >= 60 - 1.25
+    assert max(times) <= 90
+    segments = found["transcript"]["segments"]
+    assert all(s["end_s"] > 60 and s["start_s"] < 90 for s in segments)
+    assert found["summary"]["chapters"][0]["start_s"] == 60
+    assert found["summary"]["chapters"][-1]["end_s"] == 90
+
+
+def test_the_console_script_and_the_module_are_one(tmp_path: Path) -> None:
+    script = Path(sys.executable).with_name("vidsum")
+    for command in ([str(script)], [sys.executable, "-m", "vidsum"]):
+        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("vidsum, version ")
+
+
+def test_a_reader_that_goes_away_is_no_error(talk: Path) -> None:
+    command = f"{sys.executable} -m vidsum {talk} -q --json {' '.join(FAST)} | head -c 10"
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_interrupting_ends_the_run_and_its_decoder(talk: Path, tmp_path: Path) -> None:
+    target = tmp_path / "out.md"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vidsum", str(talk), "-o", str(target), "--interval", "0.2"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    deadline = time.monotonic() + 60
+    while not children.read_text().split():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(1.0)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err.splitlines()[-1] == "vidsum: interrupted"
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"caf\xe9.mp4", b"-y.mp4", b"concat:x.mp4", b"50%d \"q\" 'q'.mp4", "🎬\u202e.mp4".encode(),
+     b"a" * 251 + b".mp4", b"line\nbreak.mp4"],
+)  # fmt: skip
+def test_any_name_works(
+    name: bytes, clip_folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    video = tmp_path / os.fsdecode(name)
+    shutil.copy(clip("short_03", clip_folder).path, video)
+    out = tmp_path / "out"
+    out.mkdir()
+    given = os.fsdecode(name) if not name.startswith(b"-") else f"./{os.fsdecode(name)}"
+    old = Path.cwd()
+    os.chdir(tmp_path)
+    try:
+        assert run([given, "--no-ocr", "-q", "--format", "json", "-o", f"{out}/"]) == 0
+    finally:
+        os.chdir(old)
+    [written] = out.iterdir()
+    assert json.loads(written.read_text("utf-8"))["frames"]
+    assert len(os.fsencode(written.name)) <= 255
+
+
+def test_result_names_never_collide() -> None:
+    taken: set[str] = set()
+    names = [result_name(Path(p), "md", taken) for p in ("/a/x.mp4", "/b/x.mp4", "/b/x.mkv")]
+    assert names[0] == "x.md"
+    assert len(set(names)) == 3
+
+
+def test_every_option_is_in_the_help_with_its_environment_name(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    from vidsum.config import option_table
+
+    assert run(["summarize", "--help"]) == 0
+    words = " ".join(capfd.readouterr().out.split())
+    for entry in option_table():
+        assert entry.flag in words
+        assert f"env {entry.env}" in words
