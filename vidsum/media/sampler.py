@@ -152,17 +152,26 @@ class Sampler:
         ]
         if tail:
             shown[len(piece.packets)] = False  # the next keyframe answers in its own GOP
-        visible = sorted(t for t, s in zip(times, shown, strict=True) if s)
-        if len(visible) > 1:
-            self._step_s = max(1e-3, visible[-1] - visible[-2])
-        end = max(
-            (t + (float(p.duration or 0) * self._base or self._step_s)
-             for p, t, s in zip(chain, times, shown, strict=True) if s),
-            default=self.report.end_s,
-        )  # fmt: skip
+        end = self._end_s([(t, p) for p, t, s in zip(chain, times, shown, strict=True) if s])
         self.report.end_s = max(self.report.end_s, end)
         next_key = self._time_s(tail[0]) if tail else math.inf
         return Gop(times, shown, next_key, end, known_until_s, piece.has_key)
+
+    def _end_s(self, visible: list[tuple[float, av.Packet]]) -> float:
+        """Return when the last of these pictures ends. They are in decode order.
+
+        MP4 stores how long a packet lasts until the next one *decoded*; only for the very last
+        packet is that how long its picture is shown.
+        """
+        times = sorted(t for t, _ in visible)
+        if not times:
+            return self.report.end_s
+        if len(times) > 1:
+            self._step_s = max(1e-3, times[-1] - times[-2])
+        last_s, packet = visible[-1]
+        if last_s == times[-1] and packet.duration:
+            return last_s + packet.duration * self._base
+        return times[-1] + self._step_s
 
     def _close(self, piece: _Piece, following: _Piece) -> Iterator[Frame]:
         """Answer what a whole GOP (or its last piece) answers.
@@ -268,9 +277,7 @@ class _GopDecoder:
                 for want in wants:
                     yield want, frame.pts, image
 
-    def _answer_passed(
-        self, pts: float, neighbour: av.VideoFrame | None
-    ) -> Iterator[_Picture]:
+    def _answer_passed(self, pts: float, neighbour: av.VideoFrame | None) -> Iterator[_Picture]:
         """Answer what never came out (a hidden or broken picture) with its neighbour.
 
         Pictures come out in the order they are shown, so what is older will not come any more.

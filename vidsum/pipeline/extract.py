@@ -61,10 +61,12 @@ def _check_options(run: Run, info: MediaInfo) -> None:
 
 def _evidence(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -> Evidence:
     start_s = run.options.start_s
-    end_s = _end_s(run, info, seen, transcript)
+    missing_s = _missing_s(run, info, seen) if seen is not None else 0.0
+    end_s = _end_s(run, info, seen, transcript, cut_off=missing_s > 0)
     coverage = None
     if seen is not None:
-        coverage = cover(seen, start_s, end_s, _missing_s(run, info, seen))
+        pictures_end_s = min(end_s, seen.report.end_s)
+        coverage = cover(seen, start_s, pictures_end_s, missing_s, run.options.interval_s)
         _note_damage(run, info, seen, coverage)
     _note_late_cues(run, transcript, end_s)
     return Evidence(
@@ -80,11 +82,13 @@ def _evidence(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcri
     )
 
 
-def _end_s(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -> float:
+def _end_s(
+    run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript, *, cut_off: bool
+) -> float:
     """Return where the evidence ends: the asked-for end, or that of the file."""
     ends = [info.duration_s or 0.0]
     if seen is not None:
-        ends = [max(seen.report.end_s, min(ends[0], seen.report.file_end_s))]
+        ends = [seen.report.file_end_s] if cut_off else [*ends, seen.report.end_s]
     elif transcript.heard_s is not None and info.duration_s is None:
         ends.append(run.options.start_s + transcript.heard_s)
     elif info.duration_s is None and transcript.segments:
@@ -102,20 +106,21 @@ def _missing_s(run: Run, info: MediaInfo, seen: Seen) -> float:
     return missing_s if missing_s > max(_CUT_OFF_S, _CUT_OFF_SHARE * promised_s) else 0.0
 
 
-def cover(seen: Seen, start_s: float, end_s: float, missing_s: float) -> Coverage:
+def cover(
+    seen: Seen, start_s: float, end_s: float, missing_s: float, interval_s: float
+) -> Coverage:
     """Return how much of the time between two moments was looked at.
 
-    A moment is covered when a sample lies within one interval of the next one: the share counts
-    stretches between looks that are no longer than twice the usual step.
+    The stretch between two looks is covered unless it is longer than two intervals. Seconds
+    that the file lacks count as not covered.
     """
     times = sorted({start_s, *(s.time_s for s in seen.samples), end_s})
     gaps = [(b - a, a) for a, b in pairwise(times)]
     largest_s, at_s = max(gaps, default=(0.0, start_s))
     length_s = end_s - start_s
-    step_s = length_s / max(1, len(seen.samples))
-    blind_s = sum(gap for gap, _ in gaps if gap > 2 * step_s + 1e-6)
-    share = 1.0 if length_s <= 0 else 1.0 - blind_s / length_s
-    looked_share = share * (length_s / (length_s + missing_s) if length_s > 0 else 1.0)
+    blind_s = sum(gap for gap, _ in gaps if gap > 2 * interval_s + 1e-6)
+    whole_s = length_s + missing_s
+    looked_share = 1.0 if whole_s <= 0 else (length_s - blind_s) / whole_s
     return Coverage(len(seen.samples), len(seen.observations), seen.report.end_s,
                     looked_share, largest_s, at_s, missing_s)  # fmt: skip
 

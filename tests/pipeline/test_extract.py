@@ -1,0 +1,174 @@
+"""From a file to the evidence: coverage, damage, what is noted, and the captioner's seam."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import types
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import imageio_ffmpeg
+import pytest
+from clips import clip, read_counter
+
+from vidsum import api, registry
+from vidsum.captioners.protocol import CaptionRequest
+from vidsum.config import Options
+from vidsum.costs.meter import Meter
+from vidsum.data import Caption, DroppedSample, Evidence, Sample
+from vidsum.errors import MediaError, OptionError
+from vidsum.events import Event, StageAdvanced, StageFinished, StageStarted
+from vidsum.media.process import FramesReport
+from vidsum.pipeline.extract import cover
+from vidsum.pipeline.run import Run
+from vidsum.pipeline.seeing import Seen, see
+
+
+def extract(path: Path, **options: object) -> Evidence:
+    return api.extract(api.start(path, Options(ocr=False, **options)))  # type: ignore[arg-type]
+
+
+def seen_at(*times_s: float) -> Seen:
+    dropped = tuple(
+        DroppedSample(Sample(i, t, t, t), "duplicate", 0) for i, t in enumerate(times_s)
+    )
+    return Seen((), dropped, (), FramesReport())
+
+
+def test_even_looks_cover_everything() -> None:
+    found = cover(seen_at(0, 5, 10, 15), 0.0, 20.0, 0.0, 5.0)
+    assert (found.covered_share, found.largest_gap_s, found.samples) == (1.0, 5.0, 4)
+
+
+def test_a_blind_stretch_is_named() -> None:
+    found = cover(seen_at(0, 5, 10, 50, 55), 0.0, 60.0, 0.0, 5.0)
+    assert found.largest_gap_s == 40.0
+    assert found.largest_gap_at_s == 10.0
+    assert found.covered_share == pytest.approx(1 - 40 / 60)
+
+
+def test_an_unseen_tail_counts() -> None:
+    found = cover(seen_at(0, 5, 10), 0.0, 100.0, 0.0, 5.0)
+    assert found.largest_gap_at_s == 10.0
+    assert found.covered_share == pytest.approx(0.1)
+
+
+def test_what_is_missing_from_the_file_is_not_covered() -> None:
+    assert cover(seen_at(0, 5), 0.0, 10.0, 10.0, 5.0).covered_share == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "name", ["vfr_holes", "video_late", "mpegts_late", "no_duration", "edit_list", "short_03"]
+)
+def test_real_files_are_covered_without_a_notice(name: str, clip_folder: Path) -> None:
+    found = extract(clip(name, clip_folder).path)
+    assert found.coverage is not None
+    assert found.coverage.covered_share == 1.0
+    assert found.notices == ()
+    assert found.end_s == pytest.approx(clip(name, clip_folder).duration_s, abs=0.1)
+
+
+def test_pictures_that_end_before_the_sound_are_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "long_sound.mkv"
+    write_av(path, video_s=4, audio_s=12)
+    found = extract(path)
+    assert found.notices == ()
+    assert found.end_s == pytest.approx(12, abs=0.2)
+    assert found.coverage is not None
+    assert found.coverage.missing_s == 0
+
+
+def test_a_cut_off_matroska_is_partial(tmp_path: Path) -> None:
+    path = tmp_path / "cut.mkv"
+    write_av(path, video_s=30, audio_s=30)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    found = extract(path)
+    [notice] = [n for n in found.notices if n.partial]
+    assert notice.code == "cut-off"
+    assert found.coverage is not None
+    assert 10 < found.coverage.missing_s < 20
+
+
+def test_sound_that_may_not_be_decoded_leaves_the_pictures(tmp_path: Path) -> None:
+    path = tmp_path / "odd_sound.mkv"
+    write_av(path, video_s=4, audio_s=4, audio_codec="tta")
+    found = extract(path)
+    assert len(found.observations) >= 1
+    assert {n.code for n in found.notices} == {"sound-unreadable"}
+    assert found.transcript.segments == ()
+
+
+def test_start_past_the_end_is_an_option_error(clip_folder: Path) -> None:
+    with pytest.raises(OptionError, match="past the end"):
+        extract(clip("short_03", clip_folder).path, start_s=5.0)
+
+
+def test_start_past_the_end_of_a_file_without_a_duration(clip_folder: Path) -> None:
+    with pytest.raises((OptionError, MediaError)):
+        extract(clip("no_duration", clip_folder).path, start_s=500.0)
+
+
+def test_events_tell_a_whole_story(clip_folder: Path) -> None:
+    events: list[Event] = []
+    run = api.start(clip("h264_gop2s", clip_folder).path, Options(ocr=False), events.append)
+    api.reason(run, api.bundle(run, api.extract(run)))
+    started = [e.stage for e in events if isinstance(e, StageStarted)]
+    finished = [e.stage for e in events if isinstance(e, StageFinished)]
+    assert sorted(started) == sorted(finished) == ["listening", "looking", "summarizing"]
+    looks = [e.done for e in events if isinstance(e, StageAdvanced) and e.stage == "looking"]
+    assert looks == sorted(looks)
+    assert looks
+
+
+class CountingCaptioner:
+    """Reads the number that is drawn into the test clips: it does look at pixels."""
+
+    name = "counting"
+    needs_pixels = True
+
+    def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
+        for request in requests:
+            assert request.image is not None
+            number = read_counter(request.image)
+            yield Caption(request.sample.index, request.sample.time_s, str(number), self.name)
+
+
+def test_a_captioner_that_looks_at_pixels_gets_them(
+    clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = registry.Backend("counting_captioner:CountingCaptioner", "local")
+    monkeypatch.setattr(registry, "STAGES", {**registry.STAGES, "captioner": {"counting": backend}})
+    module = types.SimpleNamespace(CountingCaptioner=CountingCaptioner)
+    monkeypatch.setitem(sys.modules, "counting_captioner", module)
+    made = clip("h264_gop2s", clip_folder)
+    run = Run(made.path, Options(ocr=False, tier="local"))
+    with run.open_decoder() as decoder:
+        info = decoder.probe()
+    for observation in see(run, info).observations:
+        assert observation.caption is not None
+        shown = made.frame_on_screen(observation.sample.time_s)
+        assert observation.caption.text == str(shown)
+
+
+def test_the_meter_adds_up_what_ran() -> None:
+    meter = Meter()
+    with meter.stage("work", "text", "test") as account:
+        account.add(calls=1)
+        account.add(calls=2)
+        sum(i * i for i in range(200_000))
+    receipt = meter.receipt()
+    [stage] = receipt.stages
+    assert stage.counts == {"calls": 3}
+    assert stage.cpu_s is not None
+    assert 0 < stage.cpu_s <= stage.wall_s + 0.05
+    assert stage.wall_s <= receipt.wall_s
+
+
+def write_av(path: Path, video_s: int, audio_s: int, audio_codec: str = "flac") -> None:
+    """Write a test picture and a tone, each of its own length."""
+    inputs = ["-f", "lavfi", "-i", f"testsrc=d={video_s}:s=160x120:r=10",
+              "-f", "lavfi", "-i", f"sine=d={audio_s}:r=16000"]  # fmt: skip
+    coding = ["-c:v", "libx264", "-g", "10", "-threads", "1", "-c:a", audio_codec]
+    exe = imageio_ffmpeg.get_ffmpeg_exe()
+    subprocess.run([exe, "-v", "error", *inputs, *coding, str(path)], check=True)
