@@ -1,0 +1,1 @@
+"""One sentence or two about each kept picture."""

@@ -1,0 +1,1 @@
+"""Text on screen: reading it, laying it out in rows, telling overlays from content."""
