@@ -46,7 +46,7 @@ def entries(
 ) -> list[TimelineEntry]:
     info = MediaInfo(Path("/v/a.mp4"), 1, "mp4", 30.0, 0.0, None, tags=tags or {})
     transcript = Transcript(segments, "subtitle file a.srt", "subtitles")
-    return list(timeline(Evidence(info, observations, drops, transcript, None, 0.0, 30.0)))
+    return list(timeline(Evidence(info, observations, drops, transcript, None, 0.0, 30.0, 5.0)))
 
 
 def spans(found: list[TimelineEntry], kind: str) -> list[tuple[str, float, float, str]]:

@@ -45,8 +45,8 @@ def bundle(run: Run, evidence: Evidence) -> Bundle:
         entries = timeline(evidence)
         text = "\n".join(entry.text for entry in entries)
         count, origin = tokens.count(text, tokens.cached_encoder())
-        account.add(entries=len(entries))
-    return Bundle(evidence, entries, evidence.overlay, count, origin)
+        account.add(lines=len(entries))
+    return Bundle(evidence, entries, count, origin)
 
 
 def reason(run: Run, evidence_bundle: Bundle) -> Summary:
@@ -57,7 +57,7 @@ def reason(run: Run, evidence_bundle: Bundle) -> Summary:
     run.listen(StageStarted("summarizing"))
     with run.meter.stage("reason", "text", name) as account:
         summary: Summary = registry.load("reasoner", name).summarize(evidence_bundle)
-        account.add(entries=len(evidence_bundle.timeline))
+        account.add(lines=len(evidence_bundle.timeline))
     run.listen(StageFinished("summarizing", name))
     return summary
 

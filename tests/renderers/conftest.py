@@ -57,7 +57,7 @@ def result() -> Result:
     evidence = Evidence(
         info, (observation(0, 0.0, "Boiling *water*"), observation(2, 10.0, "<script>x</script>")),
         (DroppedSample(Sample(1, 5.0, 5.0, 4.96), "duplicate", 0),),
-        transcript, Coverage(3, 2, 62.5, 1.0, 5.0, 0.0), 0.0, 62.5, ("LIVE",),
+        transcript, Coverage(3, 2, 62.5, 1.0, 5.0, 0.0), 0.0, 62.5, 5.0, ("LIVE",),
         (Notice("cut-off", "The file is cut off.", partial=True),),
     )  # fmt: skip
     timeline = (
@@ -81,6 +81,6 @@ def result() -> Result:
         3.5, 2.75,
     )  # fmt: skip
     return Result(
-        Bundle(evidence, timeline, ("LIVE",), 120, "estimated"), summary, receipt,
+        Bundle(evidence, timeline, 120, "estimated"), summary, receipt,
         {"interval_s": 5.0, "prompts_dir": Path("/p")}, "0.0.0-test",
     )  # fmt: skip

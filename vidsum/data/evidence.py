@@ -198,7 +198,7 @@ class Notice:
 class Evidence:
     """All that the eyes and ears of the program found in one video.
 
-    ``overlay`` is text that stays on screen throughout (a channel's mark); it is taken out of
+    ``interval_s`` is how far apart the samples were asked for. ``overlay`` is text that stays on screen throughout (a channel's mark); it is taken out of
     the observations.
     """
 
@@ -209,5 +209,6 @@ class Evidence:
     coverage: Coverage | None
     start_s: float
     end_s: float
+    interval_s: float
     overlay: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()

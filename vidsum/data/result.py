@@ -106,9 +106,13 @@ class Bundle:
 
     evidence: Evidence
     timeline: tuple[TimelineEntry, ...]
-    overlay: tuple[str, ...]
     tokens: int
     tokens_origin: Origin
+
+    @property
+    def overlay(self) -> tuple[str, ...]:
+        """Text that stays on screen throughout; it is in no timeline entry."""
+        return self.evidence.overlay
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ def _evidence(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcri
         coverage,
         start_s,
         end_s,
+        run.options.interval_s,
         seen.overlay if seen else (),
         tuple(run.notices),
     )

@@ -81,7 +81,9 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
         blocks += [Heading("Timeline"), Items(tuple(_timeline(result)))]
     blocks += [Heading("How this was made"), Paragraph(safe(summary.method))]
     if summary.more:
-        blocks.append(Items(tuple(Item("", text=safe(line), commands=True) for line in summary.more)))
+        blocks.append(
+            Items(tuple(Item("", text=safe(line), commands=True) for line in summary.more))
+        )
     blocks += [Heading("What it took"), _receipt(result.receipt), _total(result.receipt)]
     return Page(safe(summary.title), tuple(blocks))
 
@@ -101,7 +103,7 @@ def _facts(info: MediaInfo) -> str:
 def _chapter(chapter: Chapter) -> Item:
     text = ", ".join(safe(word) for word in chapter.keywords)
     if chapter.gist is not None:
-        text += f"{'. ' if text else ''}“{safe(chapter.gist.text)}”"
+        text = f"“{safe(chapter.gist.text)}”" + (f" ({text})" if text else "")
     return Item(f"{clock(chapter.start_s)}–{clock(chapter.end_s)}", safe(chapter.title), text)
 
 
@@ -110,6 +112,9 @@ def _timeline(result: Result) -> Iterator[Item]:
     for entry in result.bundle.timeline:
         text = safe(entry.text.replace("\n", " · "))
         yield Item(clock(entry.start_s), words[entry.kind], text)
+
+
+_UNITS = {"audio_s": "s of sound", "speech_s": "s of speech"}
 
 
 def _receipt(receipt: Receipt) -> Table:
@@ -122,7 +127,10 @@ def _receipt(receipt: Receipt) -> Table:
 
 
 def _counts(stage: StageCost) -> str:
-    return ", ".join(f"{number(v)} {k.replace('_s', ' s')}" for k, v in stage.counts.items())
+    return ", ".join(
+        f"{number(value)} {_UNITS.get(name, name if value != 1 else name.removesuffix('s'))}"
+        for name, value in stage.counts.items()
+    )
 
 
 def _total(receipt: Receipt) -> Paragraph:

@@ -24,9 +24,11 @@ def show(page: Page, console: Console) -> None:
 def _block(block: Block) -> RenderableType:
     match block:
         case Heading(text):
-            return Padding(Text(text, style="bold cyan"), (1, 0, 0, 0))
+            return Padding(Text(text, style="bold cyan"), (1, 0, 0, 0), expand=False)
         case Paragraph(text, quiet):
-            return Padding(Text(text, style="dim" if quiet else ""), (0 if quiet else 1, 0, 0, 0))
+            return Padding(
+                Text(text, style="dim" if quiet else ""), (0 if quiet else 1, 0, 0, 0), expand=False
+            )
         case Items(items):
             return _items(items)
         case Table():
@@ -42,7 +44,7 @@ def _items(items: tuple[Item, ...]) -> RenderableType:
         if item.text:
             line.append(("  " if item.lead else "") + item.text, style="not bold")
         grid.add_row(item.when or "•", line)
-    return Padding(grid, (0, 0, 0, 2))
+    return Padding(grid, (0, 0, 0, 2), expand=False)
 
 
 def _table(table: Table) -> RenderableType:
@@ -52,4 +54,4 @@ def _table(table: Table) -> RenderableType:
         grid.add_column(head, justify="left" if i < words else "right", no_wrap=i >= words)
     for row in table.rows:
         grid.add_row(*(Text(cell) for cell in row))
-    return Padding(grid, (0, 0, 0, 2))
+    return Padding(grid, (0, 0, 0, 2), expand=False)

@@ -1,0 +1,426 @@
+"""The summary: what a reader gets in every kind of video, and that nothing in it is invented."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reasoner.factory import (
+    BLACK,
+    Screen,
+    bundle,
+    cues,
+    footage,
+    lecture_cues,
+    lecture_screens,
+    slide,
+)
+
+from vidsum.data import Bundle, Chapter, ChapterMark, KeyPoint, Segment, Summary
+from vidsum.reasoner.extractive import ExtractiveReasoner
+from vidsum.reasoner.protocol import Reasoner
+from vidsum.reasoner.wording import clock, counted, listed, plain, quoted, shortened
+
+REASONER: Reasoner = ExtractiveReasoner()
+FILM = [footage(number) for number in range(40)]
+BUILT_IN = "Built-in mode: frames were measured, not understood."
+LITTLE = "Little could be established about this video."
+
+
+def summary(*args: object, **kwargs: object) -> Summary:
+    return REASONER.summarize(bundle(*args, **kwargs))  # type: ignore[arg-type]
+
+
+def points(found: Summary) -> list[KeyPoint]:
+    return [*found.key_points, *(chapter.gist for chapter in found.chapters if chapter.gist)]
+
+
+def lecture(**kwargs: object) -> Summary:
+    return summary(lecture_screens(), lecture_cues(), **kwargs)
+
+
+# ---- slides and speech
+
+
+def test_a_lecture_is_divided_named_and_quoted() -> None:
+    found = lecture(language="eng", source="embedded subtitles, track 1 (eng)")
+
+    assert found.title == "Heat Pumps"
+    assert found.backend == "extractive"
+    assert found.chapter_basis == "titles"
+    assert [chapter.title for chapter in found.chapters] == [
+        "Heat Pumps",
+        "The Refrigeration Cycle",
+        "Coefficient of Performance",
+        "Costs and Savings",
+    ]
+    assert {chapter.title_from for chapter in found.chapters} == {"screen"}
+    assert found.overview.startswith(
+        "A 1:00 video with speech in English (embedded subtitles, track 1) and slides, in four "
+        "parts, from “Heat Pumps” to “Costs and Savings”."
+    )
+    assert "“A heat pump is a machine that moves heat" in found.overview
+
+
+def test_key_points_come_from_all_over_and_are_no_courtesies() -> None:
+    found = lecture()
+    texts = " ".join(point.text for point in found.key_points)
+
+    assert 3 <= len(found.key_points) <= 10
+    starts = [chapter.start_s for chapter in found.chapters]
+    assert len({sum(start <= p.start_s + 2.5 for start in starts) for p in found.key_points}) == 3
+    assert "Good morning" not in texts
+    assert "Thank you" not in texts
+    assert all(point.quoted for point in points(found))
+
+
+def test_speech_that_begins_just_before_the_slide_was_sampled_belongs_to_the_slide() -> None:
+    said = [Segment(cue.start_s - 2, cue.end_s - 2, cue.text) for cue in lecture_cues()[1:]]
+    found = summary(lecture_screens(), said)
+    gist = found.chapters[1].gist
+    assert gist is not None
+    assert "refriger" in gist.text
+
+
+def test_a_gist_does_not_repeat_a_key_point_where_another_sentence_is_as_good() -> None:
+    found = lecture()
+    shown = {point.text for point in found.key_points}
+    assert [chapter.gist.text in shown for chapter in found.chapters if chapter.gist].count(
+        True
+    ) <= 1
+
+
+def test_keywords_keep_their_case_and_mark_their_chapter() -> None:
+    found = lecture()
+    assert "heat pump" in found.keywords
+    assert "COP" in found.chapters[2].keywords
+    assert "euro" in found.chapters[3].keywords
+    assert not {"is", "the", "and"} & set(found.keywords)
+
+
+def test_the_method_tells_the_basis() -> None:
+    found = lecture(source="subtitle file talk.srt")
+    assert found.method.startswith(BUILT_IN)
+    assert "People, objects and actions are not recognised." in found.method
+    assert "Speech: subtitle file talk.srt, twelve cues." in found.method
+    assert (
+        "Pictures: twelve samples, one every 5 s, four of them unlike those before" in found.method
+    )
+    assert "text was found on four of these" in found.method
+    assert "up to 5 s late" in found.method
+
+
+# ---- what the file says of itself
+
+
+def test_the_files_title_comes_first_then_the_slide_then_the_name() -> None:
+    assert lecture(tags={"TITLE": "My\x07 Talk"}).title == "My Talk"
+    assert lecture().title == "Heat Pumps"
+    assert summary(FILM[:3], path="holiday.mp4").title == "holiday"
+    large = Screen("Big Buck Bunny", ("Big Buck Bunny",), title_height=0.2)
+    assert summary([large, *FILM[:3]]).title == "Big Buck Bunny"
+
+
+def test_maker_and_description_are_quoted_from_the_tags() -> None:
+    found = lecture(tags={"artist": "Dr. Okafor", "description": "A lecture on heat pumps."})
+    assert "“Dr. Okafor”" in found.overview
+    assert "It describes itself: “A lecture on heat pumps.”" in found.overview
+
+
+def test_text_that_stays_on_screen_is_told_but_not_page_numbers() -> None:
+    overview = lecture(overlay=("ACME TV", "#/#")).overview
+    assert "“ACME TV” stays on screen." in overview
+    assert "#" not in overview
+
+
+def test_the_files_own_chapters_are_used_and_said_to_be() -> None:
+    marks = [ChapterMark(0, 30, "Opening"), ChapterMark(30, 60, "Closing")]
+    found = lecture(marks=marks)
+    assert [chapter.title for chapter in found.chapters] == ["Opening", "Closing"]
+    assert found.chapter_basis == "file"
+    assert "Chapters are the file's own markers." in found.method
+
+
+# ---- speech only, text only, neither
+
+
+def test_a_talking_head_is_divided_by_topic_and_named_by_keywords() -> None:
+    tides = [
+        "The tide rises with the moon.",
+        "The moon pulls the sea.",
+        "Spring tide is high tide.",
+    ]
+    money = [
+        "A bank lends money.",
+        "Every bank wants interest.",
+        "Money in the bank earns interest.",
+    ]
+    found = summary(FILM[:24], cues(*tides * 4, *money * 4, length_s=5.0, gap_s=0.0))
+
+    assert found.chapter_basis == "speech"
+    assert [chapter.title_from for chapter in found.chapters] == ["keywords"] * 2
+    assert "tide" in found.chapters[0].title.lower()
+    assert "bank" in found.chapters[1].title.lower()
+    assert "in two parts by what is talked about" in found.overview
+    assert "guessed" in found.method
+
+
+def test_slides_without_speech_are_quoted_from_the_screen() -> None:
+    pump = slide("Heat Pumps", "They move heat from cold to warm", "2. Efficiency is the COP value")
+    cost = slide(
+        "Costs", "Drilling the boreholes is expensive", "Subsidies pay for", "up to 40 percent"
+    )
+    found = summary([pump, pump, cost, cost], audio=False)
+
+    assert [chapter.title for chapter in found.chapters] == ["Heat Pumps", "Costs"]
+    texts = {point.text for point in points(found)}
+    assert "Efficiency is the COP value" in texts
+    assert texts <= {
+        "They move heat from cold to warm",
+        "Efficiency is the COP value",
+        "Drilling the boreholes is expensive",
+        "Subsidies pay for up to 40 percent",
+    }
+    assert "It has no sound." in found.overview
+    assert "On screen: “" in found.overview
+    assert LITTLE not in found.overview
+
+
+def test_of_silent_footage_little_is_said_and_only_what_was_measured() -> None:
+    dark = [Screen(flatness=0.2, brightness="dark", difference=float(n)) for n in range(4)]
+    found = summary([*dark, BLACK, Screen(brightness="bright", difference=88.0)], audio=False)
+
+    assert found.overview.startswith(f"{LITTLE} It is a 0:30 video. It has no sound.")
+    assert "four are dark, one is bright and one is black" in found.overview
+    assert "The picture had changed much at 0:25." in found.overview
+    assert found.key_points == ()
+    assert found.keywords == ()
+    assert [(c.title, c.title_from, c.gist) for c in found.chapters] == [
+        ("The whole video", "position", None)
+    ]
+
+
+def test_parts_without_words_are_called_by_their_place() -> None:
+    cuts = {6: 80.0, 12: 90.0}
+    found = summary([Screen(difference=cuts.get(n, n / 10)) for n in range(20)], audio=False)
+    assert [chapter.title for chapter in found.chapters] == ["Part 1", "Part 2", "Part 3"]
+    assert {chapter.title_from for chapter in found.chapters} == {"position"}
+    assert "not topics" in found.method
+
+
+@pytest.mark.parametrize(
+    ("speech", "words"),
+    [
+        ((40.0, 60.0), "Somebody seems to speak for 0:40 of 1:00, but the words are not known."),
+        ((0.0, 60.0), "No speech was found in 1:00 of sound."),
+        (None, "Whether anything is said in it is not known."),
+    ],
+)
+def test_sound_without_words_is_told_as_it_is(
+    speech: tuple[float, float] | None, words: str
+) -> None:
+    assert words in summary(FILM[:12], speech=speech).overview
+
+
+def test_an_audio_file_has_no_pictures_to_speak_of() -> None:
+    found = summary((), lecture_cues(), video=False, path="talk.mp3")
+    assert found.overview.startswith("A 0:59 recording (sound only) with speech (subtitle file")
+    assert found.method.startswith("Built-in mode: there are no pictures")
+    assert "OCR" not in found.method
+    assert len(found.key_points) >= 3
+
+    silent = summary((), (), end_s=60.0, video=False, path="talk.mp3")
+    assert silent.overview.startswith("Little could be established about this recording.")
+    assert [chapter.title for chapter in silent.chapters] == ["The whole recording"]
+
+
+def test_one_sample_and_one_sentence_are_enough() -> None:
+    found = summary([slide("Tides")], cues("The sea comes in and goes out twice a day."))
+    assert [point.text for point in found.key_points] == [
+        "The sea comes in and goes out twice a day."
+    ]
+    assert [chapter.title for chapter in found.chapters] == ["Tides"]
+
+
+def test_nothing_to_go_by_is_no_error() -> None:
+    found = summary(path="x")
+    assert found.title == "x"
+    assert found.key_points == ()
+
+
+def test_repeated_sentences_are_quoted_once() -> None:
+    found = summary((), cues(*["The tide is high and holding on."] * 30))
+    assert len(found.key_points) == 1
+
+
+def test_a_stretch_of_a_video_is_told_as_one() -> None:
+    said = cues("The sea comes in and goes out twice a day.", start_s=100.0)
+    found = summary(FILM[:4], said, start_s=100.0, end_s=120.0, duration_s=480.0)
+    assert found.overview.startswith("1:40 to 2:00 of an 8:00 video with speech")
+    assert (found.chapters[0].start_s, found.chapters[-1].end_s) == (100.0, 120.0)
+
+
+def test_speech_outside_what_was_looked_at_is_not_quoted() -> None:
+    said = cues("The sea comes in twice a day.", "The moon pulls the sea.", length_s=10.0)
+    found = summary((), said, end_s=9.0, duration_s=60.0)
+    assert [point.text for point in found.key_points] == ["The sea comes in twice a day."]
+
+
+@pytest.mark.parametrize(
+    ("language", "texts", "courtesy"),
+    [
+        ("de", ["Guten Tag und herzlich willkommen zur Vorlesung über Wärmepumpen.",
+                "Die Wärmepumpe bringt Wärme von einem kalten an einen warmen Ort.",
+                "Im Verdampfer kocht das Kältemittel und nimmt Wärme aus der Luft auf.",
+                "Seit dem 3. Mai ist die Wärmepumpe z.B. in Städten erlaubt."], "Guten Tag"),
+        ("ja", ["潮は月の引力によって起こります。", "太陽の引力も潮の高さに影響します。",
+                "新月と満月のときには大潮になります。"], "ありがとう"),
+        ("ru", ["Луна сильнее всего притягивает ближнюю сторону Земли.",
+                "Солнце тоже притягивает воду океана, но слабее.",
+                "Спасибо за внимание."], ""),
+        ("ar", ["القمر يجذب مياه البحر نحو الأرض.", "الشمس أيضا تجذب مياه البحر."], "شكرا"),
+    ],
+)  # fmt: skip
+def test_other_languages_and_scripts(language: str, texts: list[str], courtesy: str) -> None:
+    found = summary((), cues(*texts), language=language)
+    assert found.key_points
+    assert {point.text for point in points(found)} <= set(texts)
+    assert not courtesy or all(courtesy not in point.text for point in found.key_points)
+
+
+# ---- what would tell more
+
+
+def test_more_names_what_would_help() -> None:
+    unheard = summary(FILM[:3], speech=(9.0, 15.0), path="my talk.mp4").more
+    assert any("my talk.srt" in step for step in unheard)
+    assert any("vidsum 'my talk.mp4' --interval 1" in step for step in unheard)
+    assert any("vidsum bundle 'my talk.mp4'" in step for step in unheard)
+    assert any("not in this version yet" in step for step in unheard)
+
+    heard = summary(FILM[:3], lecture_cues()).more
+    assert not any(".srt" in step for step in heard)
+    assert not any("--interval" in step for step in lecture(interval_s=1.0).more)
+
+
+def test_text_that_nobody_looked_for_is_not_said_to_be_absent() -> None:
+    unread = [replace(screen, read=False) for screen in FILM[:3]]
+    found = summary(unread)
+    assert "text on screen was not read" in found.method
+    assert any("--no-ocr" in step for step in found.more)
+
+
+def test_a_name_that_cannot_be_typed_is_not_put_in_a_command() -> None:
+    assert any("vidsum bundle VIDEO" in step for step in summary(FILM[:3], path="a\nb.mp4").more)
+    assert any("vidsum bundle ./-y.mp4" in step for step in summary(FILM[:3], path="-y.mp4").more)
+
+
+# ---- what holds for any video
+
+
+def everything(found: Summary) -> str:
+    texts = [found.title, found.overview, found.method, *found.keywords, *found.more]
+    texts += [text for c in found.chapters for text in (c.title, *c.keywords)]
+    return " ".join([*texts, *(point.text for point in points(found))])
+
+
+def test_control_characters_reach_no_part_of_the_summary() -> None:
+    evil = "The\x1b[2J sea\x00 comes\u202e in\x9b and goes out again every day."
+    found = summary(
+        [slide("Ti\x1bdes", "a\x07 b c d e f g", "h\u2066i j k l m n"), *FILM[:2]],
+        cues(evil, evil + " Indeed."),
+        tags={"title": "x\x1b]0;y", "artist": "\u202ez", "comment": "a \x00b"},
+        overlay=("L\x1bogo",),
+        source="subtitle file \x1b[31m.srt",
+    )
+    assert not {c for c in everything(found) if ord(c) < 32 or 0x7F <= ord(c) < 0xA0}
+    assert not {"\u202e", "\u2066"} & set(everything(found))
+
+
+TEXTS = st.one_of(
+    st.sampled_from([
+        "The tide rises with the moon.", "So it falls again.", "[Music]", "", "no marks at all",
+        "潮は月の引力で起こる。", "Dr. Smith paid 3.5 euro. He left.", "♪ la ♪", "- Yes. - No.",
+        "The tide rises with the moon.", "AND THEN", "ends with, a comma,", "¿Qué? ¡Sí!",
+    ]),
+    st.text(max_size=50),
+)  # fmt: skip
+SCREENS = st.lists(
+    st.one_of(
+        st.sampled_from([BLACK, slide("Tides"), slide("Moon", "It pulls", "on it"), *FILM[:3]]),
+        st.builds(slide, st.text(min_size=1, max_size=20), TEXTS, TEXTS),
+    ),
+    max_size=16,
+)  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(SCREENS, st.lists(TEXTS, max_size=30), st.sampled_from([None, "en", "de", "und"]))
+def test_nothing_is_invented(screens: list[Screen], texts: list[str], language: str | None) -> None:
+    made = bundle(screens, cues(*texts), language=language)
+    found = REASONER.summarize(made)
+
+    grounded(made, points(found))
+    covered(made, found.chapters)
+    assert found == REASONER.summarize(made)
+    assert len(found.key_points) <= 10
+    assert [point.start_s for point in found.key_points] == sorted(
+        point.start_s for point in found.key_points
+    )
+    assert all(text == plain(text) for text in (found.title, found.overview, found.method))
+    assert all(chapter.title for chapter in found.chapters)
+
+
+def grounded(made: Bundle, claims: list[KeyPoint]) -> None:
+    """Each claim stands word for word in the timeline entries that it names."""
+    by_id = {entry.id: entry for entry in made.timeline}
+    for claim in claims:
+        assert claim.evidence
+        rests_on = [by_id[id_] for id_ in claim.evidence]
+        assert claim.text in plain(" ".join(entry.text for entry in rests_on))
+        assert rests_on[0].start_s <= claim.start_s <= claim.end_s <= rests_on[-1].end_s + 1e-6
+
+
+def covered(made: Bundle, chapters: tuple[Chapter, ...]) -> None:
+    assert chapters[0].start_s == made.evidence.start_s
+    assert chapters[-1].end_s == made.evidence.end_s
+    assert all(before.end_s == after.start_s for before, after in pairwise(chapters))
+
+
+def test_ten_hours_take_seconds_and_stay_bounded() -> None:
+    words = [[f"topic{topic}x{n}" for n in range(300)] for topic in range(30)]
+    said = [
+        Segment(3.6 * n, 3.6 * n + 3.2, "the " + " ".join(
+            words[n * 30 // 10_000][(n * 7 + k * k) % 300] for k in range(9)) + ".")
+        for n in range(10_000)
+    ]  # fmt: skip
+    film = [footage(number) for number in range(7_200)]
+    made = bundle(film, said)
+    found = REASONER.summarize(made)
+
+    assert found.chapter_basis == "speech"
+    assert 5 <= len(found.chapters) <= 20
+    assert len(found.key_points) == 10
+    grounded(made, points(found))
+
+
+# ---- words
+
+
+def test_wording() -> None:
+    assert [clock(s) for s in (0, 7.9, 271, 3723, -5, float("nan"))] == [
+        "0:00", "0:07", "4:31", "1:02:03", "0:00", "0:00",
+    ]  # fmt: skip
+    assert [counted(n, "part") for n in (0, 1, 3, 1300)] == [
+        "no parts", "one part", "three parts", "1,300 parts",
+    ]  # fmt: skip
+    assert [listed(items) for items in ([], ["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "", "a", "a and b", "a, b and c",
+    ]  # fmt: skip
+    assert shortened("one two three four", 12) == "one two…"
+    assert shortened("潮" * 30, 10) == "潮" * 9 + "…"
+    assert quoted('"Yes"') == quoted("Yes") == "“Yes”"
+    assert quoted('"A" or "B"') == '“"A" or "B"”'

@@ -1,0 +1,86 @@
+"""The reasoner of the lite tier: a summary made of the video's own words.
+
+No model and no guess: it divides, counts and quotes. Each sentence that it quotes stands in the
+timeline entries that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Final
+
+from vidsum.data import Bundle, Chapter, Evidence, KeyPoint, Summary
+from vidsum.reasoner.basis import method, more
+from vidsum.reasoner.material import Material, material
+from vidsum.reasoner.naming import part_name, video_title
+from vidsum.reasoner.overview import Findings, overview
+from vidsum.reasoner.selection import Selection
+
+_KEYWORDS: Final = 8
+_FEW_POINTS: Final = 4
+"""So many key points need no more than one of them in the overview, else two."""
+
+
+class ExtractiveReasoner:
+    """Writes a summary by quoting: no model, numpy only, the same answer each time."""
+
+    name = "extractive"
+
+    def summarize(self, bundle: Bundle) -> Summary:
+        """Return the summary of a bundle; it never fails for lack of evidence."""
+        words = material(bundle)
+        title = video_title(bundle)
+        selection = Selection(words, title)
+        points = selection.key_points()
+        basis = words.division.basis
+        findings = Findings(
+            chapters=_chapters(bundle.evidence, words, selection, points),
+            basis=basis,
+            keywords=words.phrases.overall(_KEYWORDS),
+            quotes=_quoted(
+                words, selection.central(points, 1 if len(points) <= _FEW_POINTS else 2)
+            ),
+            spoken=bool(words.said),
+            shown=tuple(line for text in words.texts for line in text.shown),
+        )
+        return Summary(
+            title=title,
+            overview=overview(bundle, findings),
+            key_points=_quoted(words, points),
+            chapters=findings.chapters,
+            chapter_basis=basis,
+            keywords=findings.keywords,
+            backend=self.name,
+            method=method(bundle.evidence, basis),
+            more=more(bundle.evidence),
+        )
+
+
+def _chapters(
+    evidence: Evidence, words: Material, selection: Selection, points: Collection[int]
+) -> tuple[Chapter, ...]:
+    chapters = []
+    for index, part in enumerate(words.division.parts):
+        title, title_from, keywords = part_name(
+            words.division.parts, index, words.phrases, evidence
+        )
+        gist = selection.gist(index, points)
+        chapters.append(
+            Chapter(
+                start_s=part.start_s,
+                end_s=part.end_s,
+                title=title,
+                title_from=title_from,
+                keywords=keywords,
+                gist=None if gist is None else _quoted(words, [gist])[0],
+            )
+        )
+    return tuple(chapters)
+
+
+def _quoted(words: Material, indices: Iterable[int]) -> tuple[KeyPoint, ...]:
+    """Return sentences as key points, with their times and evidence."""
+    sentences = [words.quotables[index].sentence for index in indices]
+    return tuple(
+        KeyPoint(one.text, one.start_s, one.end_s, one.evidence, quoted=True) for one in sentences
+    )

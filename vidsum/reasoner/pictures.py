@@ -1,0 +1,72 @@
+"""What can be said of pictures that were measured and not understood."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Final
+
+from vidsum.data import Evidence, PictureFacts
+from vidsum.reasoner.wording import clock, counted, listed
+
+LARGE_CHANGE: Final = 30.0
+"""Mean difference (0–255) to the picture before from which on a picture shows another scene."""
+_MOST_TIMES: Final = 6
+_DROPPED: Final = {
+    "black": "black",
+    "white": "white",
+    "plain": "of one colour",
+    "transition": "in the middle of a change",
+}
+
+
+def picture_sentences(evidence: Evidence) -> Iterator[str]:
+    """Yield sentences on how bright, coloured and changing the samples are."""
+    looks = [*_shown(evidence), *_dropped(evidence)]
+    if not looks:
+        return
+    counts = Counter(word for words in looks for word in words)
+    video = evidence.info.video
+    size = f" ({video.width_px}×{video.height_px} pixels)" if video else ""
+    number = counted(len(looks), "sample")
+    every = [word for word, count in counts.items() if count == len(looks)]
+    some = [f"{counted(count, 'is', 'are')} {word}" for word, count in counts.most_common()]
+    if every:
+        whole = "The one sample" if len(looks) == 1 else f"All {number}"
+        yield f"{whole}{size} {'is' if len(looks) == 1 else 'are'} {listed(every)}."
+    if len(counts) > len(every):
+        yield f"Of {number}{'' if every else size}, {listed(some[len(every) :])}."
+    if len(evidence.observations) > 1:
+        yield _changes(evidence)
+
+
+def _shown(evidence: Evidence) -> list[list[str]]:
+    """Return what holds for each sample that showed a picture; repetitions count again."""
+    kept = {one.sample.index: _words(one.facts) for one in evidence.observations}
+    repeated = [kept[one.same_as] for one in evidence.dropped if one.same_as in kept]
+    return [*kept.values(), *repeated]
+
+
+def _dropped(evidence: Evidence) -> list[list[str]]:
+    return [[_DROPPED[one.reason]] for one in evidence.dropped if one.reason in _DROPPED]
+
+
+def _words(facts: PictureFacts) -> list[str]:
+    bright: str = facts.brightness
+    words = ["of medium brightness" if bright == "medium" else bright]
+    words += ["black-and-white"] if facts.monochrome else []
+    words += [f"in large part {facts.colour}"] if facts.colour else []
+    return words
+
+
+def _changes(evidence: Evidence) -> str:
+    times = [
+        clock(one.sample.time_s)
+        for one in evidence.observations
+        if one.facts.difference is not None and one.facts.difference >= LARGE_CHANGE
+    ]
+    if not times:
+        return "The picture never changes much from one sample to the next."
+    if len(times) > _MOST_TIMES:
+        return f"The picture had changed much at {len(times)} samples."
+    return f"The picture had changed much at {listed(times)}."
