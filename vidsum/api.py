@@ -54,6 +54,7 @@ def reason(run: Run, evidence_bundle: Bundle) -> Summary:
     from vidsum import registry
 
     name = registry.choose("reasoner", run.options.tier)
+    run.inform(f"summary: {name} (--tier {run.options.tier})")
     run.listen(StageStarted("summarizing"))
     with run.meter.stage("reason", "text", name) as account:
         summary: Summary = registry.load("reasoner", name).summarize(evidence_bundle)

@@ -214,3 +214,11 @@ def test_every_option_is_in_the_help_with_its_environment_name(
     for entry in option_table():
         assert entry.flag in words
         assert f"env {entry.env}" in words
+
+
+def test_verbose_says_which_engines_work(talk: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert run([str(talk), "--verbose", "--json", *FAST]) == 0
+    err = capfd.readouterr().err
+    assert "info: speech: subtitles" in err
+    assert "info: pictures: nobody reads text, builtin (--tier auto)" in err
+    assert "info: summary: extractive (--tier auto)" in err

@@ -30,7 +30,7 @@ def bundle(video: Path, output: Path | None, config: Path | None, quiet: bool, v
     options = options_in_force(flags, config)
     if output is not None:
         check_output(output, folder=False)
-    with progress(quiet=quiet) as listen:
+    with progress(quiet=quiet, verbose=verbose) as listen:
         run = api.start(video, options, listen)
         packed = api.bundle(run, api.extract(run))
         text = api.prompt(run, packed)

@@ -43,7 +43,8 @@ class PlainProgress:
             case StageFinished(stage, note):
                 self._say(f"{stage}: {note or 'done'}")
             case Noted(level, message):
-                self._say(f"{level}: {message}")
+                if self._verbose or level != "info":
+                    self._say(f"{level}: {message}")
 
     def _advance(self, stage: str, done: float) -> None:
         now_s = time.monotonic()
@@ -61,7 +62,7 @@ class PlainProgress:
 class BarProgress:
     """A bar a stage, drawn by rich; warnings stay above the bars."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
         from rich.console import Console
         from rich.progress import (
             BarColumn,
@@ -76,6 +77,7 @@ class BarProgress:
             TextColumn("{task.fields[note]}", style="dim", markup=False), TimeElapsedColumn(),
             console=Console(file=stream), transient=True,
         )  # fmt: skip
+        self._verbose = verbose
         self._tasks: dict[str, TaskID] = {}
         self._lock = threading.Lock()
 
@@ -100,7 +102,7 @@ class BarProgress:
                 case StageFinished(stage, note):
                     task = self._tasks[stage]
                     self._progress.update(task, total=1, completed=1, note=safe(note)[:60])
-                case Noted(level, message):
+                case Noted(level, message) if self._verbose or level != "info":
                     line = Text.assemble((f"{level}: ", "yellow"), safe(message))
                     self._progress.console.print(line)
 
@@ -119,8 +121,9 @@ class Silence:
         """Take no notice."""
 
 
-def progress(*, quiet: bool) -> PlainProgress | BarProgress | Silence:
-    """Return the progress that suits stderr."""
+def progress(*, quiet: bool, verbose: bool) -> PlainProgress | BarProgress | Silence:
+    """Return the progress that suits stderr; ``verbose`` shows what is for information too."""
     if quiet:
         return Silence()
-    return BarProgress(sys.stderr) if sys.stderr.isatty() else PlainProgress(sys.stderr)
+    kind = BarProgress if sys.stderr.isatty() else PlainProgress
+    return kind(sys.stderr, verbose=verbose)

@@ -37,10 +37,10 @@ def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, ou
     if as_json:
         flags["format"] = "json"
     options = options_in_force(flags, config)
-    batch = Batch(options, Path(output) if output else None, output or "", len(videos), quiet)
+    batch = Batch(options, Path(output) if output else None, output or "", len(videos), quiet, verbose)
     batch.check()
     for video in videos:
-        batch.add(video, verbose=verbose)
+        batch.add(video)
     batch.finish()
     ctx.exit(batch.exit_code)
 
@@ -54,6 +54,7 @@ class Batch:
     raw_output: str
     count: int
     quiet: bool
+    verbose: bool
     results: list[Result] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
     _codes: list[int] = field(default_factory=list)
@@ -95,7 +96,7 @@ class Batch:
             raise one_file_for_many(self.output)
         check_output(self.output, folder=self.folder)
 
-    def add(self, video: Path, *, verbose: bool) -> None:
+    def add(self, video: Path) -> None:
         """Summarise one video. With several, a failure is noted and the next one goes on."""
         from vidsum import api
         from vidsum.cli.progress import progress
@@ -103,7 +104,7 @@ class Batch:
         if self.count > 1 and not self.quiet:
             say(str(video))
         try:
-            with progress(quiet=self.quiet) as listen:
+            with progress(quiet=self.quiet, verbose=self.verbose) as listen:
                 result = api.summarize(video, self.options, listen)
             if not self.gathered:
                 self._write(video, result)

@@ -28,6 +28,7 @@ def hear(run: Run, info: MediaInfo) -> Transcript:
             run.note("sound-unreadable", f"The sound is not used: {exc.message}")
         if found is not None:
             break
+    run.inform(f"speech: {name}")
     transcript = found or Transcript((), "sound that could not be read", "none")
     run.listen(StageFinished("listening", transcript.source))
     return transcript

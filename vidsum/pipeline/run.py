@@ -33,6 +33,10 @@ class Run:
             self.notices.append(Notice(code, message, partial))
         self.listen(Noted("warning", message))
 
+    def inform(self, message: str) -> None:
+        """Tell whoever wants to know more; it is not part of the result."""
+        self.listen(Noted("info", message))
+
     def open_decoder(self) -> Decoder:
         """Return a decode process for the video; the caller enters and leaves it."""
         decoder = Decoder(self.path)

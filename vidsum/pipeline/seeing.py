@@ -77,12 +77,14 @@ class _Eyes:
         self._reader: TextReader | None = (
             registry.load("reader", registry.choose("reader", "auto")) if options.ocr else None
         )
-        self._watch = {name: Stopwatch() for name in _STEPS}
-        self._decode_cpu_s = 0.0
-        self._previous: Image | None = None
         self.captioner: Captioner = registry.load(
             "captioner", registry.choose("captioner", options.tier)
         )
+        reader = self._reader.name if self._reader is not None else "nobody reads text"
+        run.inform(f"pictures: {reader}, {self.captioner.name} (--tier {options.tier})")
+        self._watch = {name: Stopwatch() for name in _STEPS}
+        self._decode_cpu_s = 0.0
+        self._previous: Image | None = None
         self.observations: list[Observation] = []
         self.dropped: list[DroppedSample] = []
         self.report = FramesReport()
