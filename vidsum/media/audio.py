@@ -20,8 +20,11 @@ RATE_HZ = 16_000
 WINDOW_S = 30
 Samples = NDArray[np.float32]
 _NOTHING: Samples = np.zeros(0, np.float32)
+_FULL_SCALE = np.float32(32_768)
 _JUMP_S = 0.2
 """A larger step of the sound's own clock than this starts a new window: captures have holes."""
+
+_UNUSABLE = (ValueError, av.error.FFmpegError)
 
 
 class _Windows:
@@ -84,7 +87,13 @@ def windows(container: InputContainer, stream: av.AudioStream, origin_s: float,
                 yield from out.add(pump.rest())
                 yield from out.restart(at_s)
                 running = True
-            yield from out.add(pump.through(frame))
+            try:
+                samples = pump.through(frame)
+            except _UNUSABLE:
+                broken += 1
+                yield broken
+                continue
+            yield from out.add(samples)
         if stop_s is not None and running and out.next_s >= stop_s:
             break
     yield from out.add(pump.rest())
@@ -98,13 +107,17 @@ class _Pump:
         self._resampler: AudioResampler | None = None
 
     def through(self, frame: av.AudioFrame) -> Samples:
-        """Return what one frame becomes: float32 [n]."""
+        """Return what one frame becomes: float32 [n]. Raises: ValueError, FFmpegError."""
         frame.pts = None  # the clock is ours: a resampler would fill or drop by pts
         try:
             return self._resample(frame)
-        except (ValueError, av.error.FFmpegError):
-            self._resampler = None
+        except _UNUSABLE:
+            self._resampler = None  # perhaps the format has changed, and no more
+        try:
             return self._resample(frame)
+        except _UNUSABLE:
+            self._resampler = None
+            raise
 
     def rest(self) -> Samples:
         """Return what the resampler still holds, and forget it."""
@@ -114,6 +127,8 @@ class _Pump:
 
     def _resample(self, frame: av.AudioFrame | None) -> Samples:
         if self._resampler is None:
-            self._resampler = AudioResampler(format="flt", layout="mono", rate=RATE_HZ)
+            # Mixed to whole numbers the channels cannot add up to more than 1; to floats they do.
+            self._resampler = AudioResampler(format="s16", layout="mono", rate=RATE_HZ)
         pieces = [p.to_ndarray().reshape(-1) for p in self._resampler.resample(frame)]
-        return np.concatenate(pieces) if pieces else _NOTHING
+        joined = np.concatenate(pieces) if pieces else _NOTHING
+        return joined.astype(np.float32) / _FULL_SCALE

@@ -23,9 +23,17 @@ import av
 
 from vidsum.media import policy, wire
 from vidsum.media.audio import windows
-from vidsum.media.opening import Refused, clock_origin_s, codec_name, is_cover, open_input
+from vidsum.media.opening import (
+    Beat,
+    Refused,
+    clock_origin_s,
+    codec_name,
+    is_cover,
+    open_input,
+    readable,
+)
 from vidsum.media.plan import Grid
-from vidsum.media.probe import probe
+from vidsum.media.probe import check_video_codec, probe
 from vidsum.media.sampler import Sampler
 from vidsum.media.textpackets import text_packets
 
@@ -73,18 +81,20 @@ def _probe(request: Request, path: Path, out: BinaryIO) -> wire.Header:
 def _frames(request: Request, path: Path, out: BinaryIO) -> wire.Header:
     with open_input(path) as container:
         stream = next(s for s in container.streams.video if not is_cover(s))
+        check_video_codec(stream)
         origin_s = clock_origin_s(container)
         grid = Grid(**request["grid"])
-        sampler = Sampler(container, stream, grid, request["side_px"], origin_s, _Beat(out))
+        beat = _Beat(out)
+        sampler = Sampler(container, stream, grid, request["side_px"], origin_s, beat)
         for frame in sampler.frames():
             height, width, _ = frame.image.shape
             header = {"sample": asdict(frame.sample), "height": height, "width": width}
             wire.write(out, header, frame.image.tobytes())
     report = asdict(sampler.report)
-    return {"report": report | {"file_end_s": _file_end_s(request, path, report["end_s"])}}
+    return {"report": report | {"file_end_s": _file_end_s(request, path, report["end_s"], beat)}}
 
 
-def _file_end_s(request: Request, path: Path, video_end_s: float) -> float:
+def _file_end_s(request: Request, path: Path, video_end_s: float, beat: Beat) -> float:
     """Return where the last packet of any stream ends: asked only of files that look cut off."""
     promised = request.get("promised_s")
     if promised is None or promised - video_end_s <= 1.0:
@@ -92,7 +102,7 @@ def _file_end_s(request: Request, path: Path, video_end_s: float) -> float:
     with open_input(path) as container:
         origin_s = clock_origin_s(container)
         ends = [video_end_s]
-        for packet in container.demux():
+        for packet in readable(container.demux(), beat):
             if packet.pts is not None and packet.time_base is not None:
                 span = packet.pts + (packet.duration or 0)
                 ends.append(float(span * packet.time_base) - origin_s)
@@ -160,7 +170,8 @@ def _limit_cpu(duration_s: float | None) -> None:
     length_s = 36_000.0 if duration_s is None else duration_s
     soft = int(used + limits.cpu_base_s + limits.cpu_per_video_s * length_s)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, hard))
+    top = soft if hard == resource.RLIM_INFINITY else min(soft, hard)
+    resource.setrlimit(resource.RLIMIT_CPU, (top, hard))
 
 
 def main() -> None:

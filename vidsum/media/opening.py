@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import av
 import av.logging
 from av.container import InputContainer
 
 from vidsum.media import policy
+from vidsum.media.clock import longest_hole_s, steady
 
-_OPTIONS = {
-    "protocol_whitelist": "file",
-    "format_whitelist": ",".join(policy.CONTAINERS),
-}
+if TYPE_CHECKING:
+    from vidsum.media.clock import Packet
+
+_ISO_BOXES = (b"ftyp", b"mdat", b"moov", b"free", b"skip", b"wide")
 
 
 class Refused(Exception):
@@ -30,19 +32,44 @@ def open_input(path: Path) -> InputContainer:
     """
     with av.logging.Capture() as said:
         try:
-            return av.open(f"file:{path.absolute()}", options=dict(_OPTIONS),
+            return av.open(f"file:{path.absolute()}", options=_options(),
                            metadata_errors="replace")  # fmt: skip
         except Exception as exc:  # PyAV maps FFmpeg's codes to builtins of all kinds
-            raise Refused(_why(exc, [text for _, _, text in said])) from exc
+            raise Refused(_why(exc, path, [text for _, _, text in said])) from exc
 
 
-def _why(exc: Exception, log: list[str]) -> str:
-    text = " ".join(log)
-    if "moov atom not found" in text:
+def _options() -> dict[str, str]:
+    """Return what FFmpeg may do while it opens a file, which includes a little decoding."""
+    return {
+        "protocol_whitelist": "file",
+        "format_whitelist": ",".join(policy.CONTAINERS),
+        "codec_whitelist": ",".join(_decoders()),
+        "max_pixels": str(policy.MAX_PIXELS),
+    }
+
+
+def _decoders() -> Iterator[str]:
+    """Yield FFmpeg's names of the decoders for the codecs that are allowed."""
+    for name in sorted(av.codecs_available):
+        try:
+            codec = av.codec.Codec(name, "r")
+        except av.codec.codec.UnknownCodecError:
+            continue  # it only encodes
+        if policy.codec_allowed(codec.canonical_name):
+            yield codec.name
+
+
+def _why(exc: Exception, path: Path, log: list[str]) -> str:
+    if "moov atom not found" in " ".join(log) and _begins_like_mp4(path):
         return "its index (the moov atom) is missing; the recording was probably cut off"
     if isinstance(exc, av.error.InvalidDataError | av.error.ArgumentError):
         return "it holds nothing that vidsum knows as video or sound"
-    return f"FFmpeg says: {exc.strerror if isinstance(exc, OSError) else exc}"
+    return f"FFmpeg says: {getattr(exc, 'strerror', None) or exc}"
+
+
+def _begins_like_mp4(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(8)[4:] in _ISO_BOXES
 
 
 def clock_origin_s(container: InputContainer) -> float:
@@ -50,15 +77,22 @@ def clock_origin_s(container: InputContainer) -> float:
 
     That is the start of the earliest stream, so that pictures and sound share one clock. A
     video that starts less than a quarter of a second later counts from its own first picture:
-    such an offset is the sound encoder's priming, not a late start.
+    such an offset is the sound encoder's priming, not a late start. Nor is an offset of more
+    than the file lasts: that one is damage.
     """
     first = (container.start_time or 0) / av.time_base
     streams = [s for s in container.streams.video if not is_cover(s)]
     if streams and streams[0].start_time is not None and streams[0].time_base is not None:
         video = float(streams[0].start_time * streams[0].time_base)
-        if container.start_time is None or video - first < 0.25:
+        late_s = video - first
+        if container.start_time is None or late_s < 0.25 or late_s > _hole_s(container):
             return video
     return first
+
+
+def _hole_s(container: InputContainer) -> float:
+    known = container.duration
+    return longest_hole_s(None if known is None else known / av.time_base)
 
 
 def is_cover(stream: av.VideoStream) -> bool:
@@ -87,19 +121,23 @@ def quiet() -> None:
 
 
 def packets(container: InputContainer, stream: av.stream.Stream,
-            beat: Beat = quiet) -> Iterator[av.Packet]:  # fmt: skip
-    """Yield one stream's packets, with a sign of life before each.
+            beat: Beat = quiet) -> Iterator[Packet]:  # fmt: skip
+    """Yield one stream's packets, with times that can be believed (see :func:`steady`)."""
+    only(container, stream.index)
+    return steady(readable(container.demux(stream), beat), _hole_s(container))
+
+
+def readable(demuxed: Iterator[Packet], beat: Beat = quiet) -> Iterator[Packet]:
+    """Yield packets, with a sign of life before each, for as long as the demuxer gives any.
 
     A damaged stretch that the demuxer gives up on ends the packets: what came before is good.
     """
-    only(container, stream.index)
-    source = iter(container.demux(stream))
     while True:
         beat()
         try:
-            packet = next(source)
-        except (StopIteration, av.error.FFmpegError):
-            return
+            packet = next(demuxed)
+        except (StopIteration, av.error.FFmpegError, IndexError):
+            return  # PyAV raises IndexError at the end of a file when a stream began on the way
         yield packet
 
 

@@ -52,3 +52,8 @@ class DecodePolicy:
 def audio_codec_allowed(name: str) -> bool:
     """Return whether a sound codec may be decoded."""
     return name in AUDIO_CODECS or name.startswith("pcm_")
+
+
+def codec_allowed(name: str) -> bool:
+    """Return whether a codec of any kind may be decoded."""
+    return name in VIDEO_CODECS or name in TEXT_CODECS or audio_codec_allowed(name)

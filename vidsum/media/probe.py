@@ -9,7 +9,14 @@ import av
 from av.container import InputContainer
 
 from vidsum.media import policy
-from vidsum.media.opening import Refused, clock_origin_s, codec_name, is_cover, seconds
+from vidsum.media.opening import (
+    Refused,
+    clock_origin_s,
+    codec_name,
+    is_cover,
+    readable,
+    seconds,
+)
 
 _FIRST_PICTURE_PACKETS = 300
 _TAGS = (
@@ -43,11 +50,16 @@ def probe(container: InputContainer, path: Path) -> dict[str, Any]:
 
 def _check_codecs(videos: list[av.VideoStream], sounds: list[av.AudioStream]) -> None:
     for stream in videos[:1]:
-        name = codec_name(stream)
-        if name not in policy.VIDEO_CODECS:
-            raise Refused(f"its video codec ({name}) is not on vidsum's list")
+        check_video_codec(stream)
     if not videos and not sounds:
         raise Refused("it has neither pictures nor sound")
+
+
+def check_video_codec(stream: av.VideoStream) -> None:
+    """Raise Refused for a codec that is not decoded."""
+    name = codec_name(stream)
+    if name not in policy.VIDEO_CODECS:
+        raise Refused(f"its video codec ({name}) is not on vidsum's list")
 
 
 def _duration_s(container: InputContainer) -> float | None:
@@ -92,7 +104,7 @@ def _first_picture(container: InputContainer, stream: av.VideoStream) -> av.Vide
     stream.codec_context.options = {"max_pixels": str(policy.MAX_PIXELS)}
     stream.codec_context.thread_count = 1
     try:
-        for number, packet in enumerate(container.demux(stream)):
+        for number, packet in enumerate(readable(container.demux(stream))):
             for frame in stream.codec_context.decode(packet):
                 return frame
             if number > _FIRST_PICTURE_PACKETS:

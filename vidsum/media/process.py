@@ -70,7 +70,7 @@ class Decoder:
     def __init__(self, path: Path, policy: DecodePolicy | None = None) -> None:
         self._path = path
         self._policy = policy or DecodePolicy()
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed in close()
+        self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.cpu_s = 0.0
         self.frames_report: FramesReport | None = None
@@ -78,6 +78,7 @@ class Decoder:
 
     def __enter__(self) -> Self:
         check_input(self._path)
+        self._log = tempfile.TemporaryFile()
         root = str(Path(vidsum.__file__).resolve().parent.parent)
         env = {k: v for k, v in os.environ.items() if k in _KEPT_ENV}
         self._process = subprocess.Popen(
@@ -101,7 +102,8 @@ class Decoder:
             self._process.kill()
             self._process.wait()
             self._process = None
-        self._log.close()
+        if self._log is not None:
+            self._log.close()
 
     def probe(self) -> MediaInfo:
         """Return what the container says of itself. Raises: MediaError."""
@@ -204,6 +206,7 @@ class Decoder:
     def _stopped(self, why: str | None) -> DecodeStopped:
         """Make the error for a process that died; its last words go into the message."""
         assert self._process is not None
+        assert self._log is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
         code = self._process.poll()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import html
 import re
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import pysubs2
@@ -15,12 +17,17 @@ from vidsum.media.sniff import shown
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
 _MAX_FILE_BYTES = 50_000_000
+_MAX_ROWS = 20
 _FORMATS = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ass"}
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
 _TAGS = re.compile(r"</?[a-zA-Z][^<>]{0,80}>|\{\\[^{}]{0,200}\}|<\d\d:[\d:.]+>")
+_ENTITY = re.compile(r"&(#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z]{2,8});")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _SPACE = re.compile(r"[ \t\u00a0]+")
+_TIME = r"(?:(\d{1,5}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})"
+_TIMES = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}")
 
 
 def find_sidecars(video: Path) -> list[Path]:
@@ -36,7 +43,7 @@ def find_sidecars(video: Path) -> list[Path]:
         return []
     return [
         path for path in beside
-        if path.suffix.lower() in SUFFIXES
+        if path.suffix.lower() in SUFFIXES and path.is_file()
         and (path.stem == stem or (path.stem.startswith(stem + ".")
                                    and "." not in path.stem[len(stem) + 1:]))
     ]  # fmt: skip
@@ -70,7 +77,8 @@ _THREE_LETTERS = {
 def read_file(path: Path) -> list[Segment]:
     """Return the cues of a subtitle file in order of time. Raises: MediaError.
 
-    The text may be UTF-8, UTF-16 or Windows-1252 (which also holds Latin-1).
+    The text may be UTF-8, UTF-16 or Windows-1252 (which also holds Latin-1). A file with a good
+    header or with nothing in it has no cues; any other file without cues is an error.
     """
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
@@ -78,7 +86,11 @@ def read_file(path: Path) -> list[Segment]:
         text = _decode(path.read_bytes())
     except OSError as exc:
         raise MediaError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
-    return _parse(text, _FORMATS[path.suffix.lower()], shown(path))
+    form = "vtt" if text.lstrip().startswith("WEBVTT") else _FORMATS[path.suffix.lower()]
+    cues = _parse(text, form, shown(path))
+    if not cues and text.strip() and not text.lstrip().startswith(("WEBVTT", "[Script Info]")):
+        raise MediaError(f"{shown(path)} holds no subtitles that can be read.")
+    return cues
 
 
 def read_track(track: TextTrack, packets: Sequence[TextPacket], header: bytes) -> list[Segment]:
@@ -118,21 +130,48 @@ def clean(cues: Iterable[Segment]) -> list[Segment]:
 
 def _repeated(before: list[str], lines: list[str]) -> int:
     """Return how many of the first lines are the last lines of the cue before."""
-    for count in range(min(len(before), len(lines)), 0, -1):
+    for count in range(min(len(before), len(lines), _MAX_ROWS), 0, -1):
         if before[-count:] == lines[:count]:
             return count
     return 0
 
 
 def _parse(text: str, form: str, name: str) -> list[Segment]:
+    if form == "vtt":
+        return clean(_web_cues(text))
     try:
-        script = pysubs2.SSAFile.from_string(text, format_=form)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of fields that it replaces by a default
+            script = pysubs2.SSAFile.from_string(text, format_=form)
     except Exception as exc:  # its readers raise IndexError, KeyError and more
-        raise MediaError(f"{name} is no readable {form} file: {exc}.") from exc
+        raise MediaError(f"{name} is no readable {form} file.") from exc
     return clean(
         Segment(event.start / 1000, event.end / 1000, _plain(event.plaintext))
         for event in script if not event.is_comment and not event.is_drawing
     )  # fmt: skip
+
+
+def _web_cues(text: str) -> Iterator[Segment]:
+    """Yield WebVTT's cues: what lies between a line of times and the next empty line.
+
+    pysubs2 takes notes and the names of cues for text, and a line with two word times, as in
+    YouTube's automatic captions, for the beginning of a cue.
+    """
+    times: re.Match[str] | None = None
+    rows: list[str] = []
+    for line in [*_LINE_END.split(text), ""]:
+        found = _TIMES.match(line)
+        if found is None and line:
+            rows.append(line)
+            continue
+        if times is not None:
+            yield Segment(_web_time(times, 0), _web_time(times, 4), _plain("\n".join(rows)))
+        times, rows = found, []
+
+
+def _web_time(times: re.Match[str], first: int) -> float:
+    hours, minutes, seconds, fraction = times.groups("0")[first : first + 4]
+    return int(hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}")
 
 
 def _decode(data: bytes) -> str:
@@ -148,9 +187,9 @@ def _decode(data: bytes) -> str:
 
 def _plain(text: str) -> str:
     """Return a cue's text without tags and control characters, one line a row of the screen."""
-    text = _CONTROL.sub("", _TAGS.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
-    text = text.replace("&amp;", "&").replace("&lt;", "<").replace("&gt;", ">")
-    text = text.replace("&nbsp;", " ").replace("\\N", "\n").replace("\\h", " ")
+    text = _TAGS.sub("", _LINE_END.sub("\n", text))
+    text = _CONTROL.sub("", _ENTITY.sub(lambda found: html.unescape(found[0]), text))
+    text = text.replace("\\N", "\n").replace("\\h", " ")
     rows = (_SPACE.sub(" ", row).strip() for row in text.split("\n"))
     return "\n".join(row for row in rows if row)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import av
 from av.container import InputContainer
 
-from vidsum.media.opening import Beat, packets, quiet, seconds
+from vidsum.media.opening import Beat, only, quiet, readable, seconds
 from vidsum.media.wire import Header
 
 _MAX_CUES = 200_000
@@ -17,7 +17,8 @@ def text_packets(
     container: InputContainer, stream: av.stream.Stream, origin_s: float, beat: Beat = quiet
 ) -> Iterator[tuple[Header, bytes]]:
     """Yield ``{"start_s", "duration_s"}`` and the packet's bytes, at most 200,000 of them."""
-    for number, packet in enumerate(packets(container, stream, beat)):
+    only(container, stream.index)
+    for number, packet in enumerate(readable(container.demux(stream), beat)):
         start_s = seconds(packet.pts, packet.time_base)
         if start_s is None or not packet.size:
             continue

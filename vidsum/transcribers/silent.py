@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from vidsum.data import AudioTrack, AudioWindow, MediaInfo, Transcript
 from vidsum.errors import OptionError
+from vidsum.media.audio import RATE_HZ
 from vidsum.media.process import Decoder
 from vidsum.media.voice import speech_seconds
 from vidsum.transcribers.protocol import TranscriptRequest
@@ -46,7 +47,8 @@ def chosen_track(info: MediaInfo, number: int | None) -> AudioTrack | None:
 def _reporting(windows: Iterator[AudioWindow], request: TranscriptRequest) -> Iterator[AudioWindow]:
     for window in windows:
         yield window
-        request.advanced(window.start_s - request.start_s)
+        end_s = window.start_s + window.samples.size / RATE_HZ
+        request.advanced(end_s - request.start_s)
 
 
 def _source(decoder: Decoder, heard_s: float) -> str:

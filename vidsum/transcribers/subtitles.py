@@ -69,17 +69,23 @@ def _best_first(video: Path, paths: list[Path], language: str | None) -> list[Pa
 
 
 def _tracks(info: MediaInfo, language: str | None) -> list[tuple[int, TextTrack]]:
-    """Return the readable tracks, best first, each with its number counted from 1."""
+    """Return the readable tracks, best first, each with its number counted from 1.
+
+    A forced track holds only the lines in a foreign language: it comes last.
+    """
     numbered = [(n, t) for n, t in enumerate(info.text, start=1) if t.readable]
 
     def rank(item: tuple[int, TextTrack]) -> tuple[bool, bool, bool, int]:
         number, track = item
         wanted = language is None or same_language(track.language, language)
-        return (not wanted, track.forced, not track.default, number)
+        return (track.forced, not wanted, not track.default, number)
 
     return sorted(numbered, key=rank)
 
 
 def _between(segments: list[Segment], request: TranscriptRequest) -> tuple[Segment, ...]:
     stop_s = float("inf") if request.stop_s is None else request.stop_s
-    return tuple(s for s in segments if s.end_s > request.start_s and s.start_s < stop_s)
+    return tuple(
+        s for s in segments
+        if (s.end_s > request.start_s or s.start_s >= request.start_s) and s.start_s < stop_s
+    )  # fmt: skip
