@@ -16,7 +16,7 @@ PACKAGE = Path(vidsum.__file__).parent
 
 ROWS: tuple[tuple[str, ...], ...] = (
     ("__init__", "data", "errors"),
-    ("config", "events", "registry", "prompts", "tokens"),
+    ("config", "events", "registry", "prompts", "tokens", "wording", "languages"),
     ("media", "costs"),
     ("captioners", "transcribers", "ocr", "timeline", "reasoner", "renderers"),
     ("pipeline",),
@@ -170,7 +170,8 @@ def test_every_room_has_a_row_and_every_row_a_room() -> None:
 def test_the_top_level_is_what_it_should_be() -> None:
     top = PACKAGE.parent
     names = {path.name for path in top.iterdir() if not path.name.startswith(".")}
-    allowed = {"pyproject.toml", "vidsum", "tests", "prompts", "README.md", "CHANGELOG.md", "LICENSE"}
+    allowed = {"pyproject.toml", "vidsum", "tests", "prompts", "README.md", "CHANGELOG.md",
+               "LICENSE"}  # fmt: skip
     tracked = subprocess.run(["git", "ls-files"], cwd=top, capture_output=True, text=True)
     if tracked.returncode != 0:
         pytest.skip("not a git checkout")

@@ -6,6 +6,7 @@ The contract of the transcribers is in tests/transcribers/test_contract.py.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -94,7 +95,7 @@ def test_reasoners(name: str, packed: Bundle) -> None:
     times = [(c.start_s, c.end_s) for c in summary.chapters]
     assert times[0][0] == packed.evidence.start_s
     assert times[-1][1] == end_s
-    assert all(a[1] == b[0] and a[0] < a[1] for a, b in zip(times, times[1:], strict=False))
+    assert all(a[1] == b[0] and a[0] < a[1] for a, b in pairwise(times))
 
 
 @pytest.mark.parametrize("name", names("reasoner"))

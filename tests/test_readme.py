@@ -29,7 +29,9 @@ def until_receipt(text: str) -> list[str]:
     return [line.rstrip() for line in text.split("What it took")[0].strip().split("\n")]
 
 
-def test_the_example_is_what_the_program_prints(talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_example_is_what_the_program_prints(
+    talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(ROOT)
     result = api.summarize(talk.relative_to(ROOT), Options())
     stream = io.StringIO()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def test_chapters_cover_the_video_without_a_gap(result: Result) -> None:
     chapters = result.summary.chapters
     assert chapters[0].start_s == 0
     assert chapters[-1].end_s == pytest.approx(truth()["duration_s"], abs=0.1)
-    for one, following in zip(chapters, chapters[1:], strict=False):
+    for one, following in pairwise(chapters):
         assert one.end_s == following.start_s
 
 

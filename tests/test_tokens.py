@@ -26,8 +26,11 @@ def test_special_tokens_in_a_transcript_are_plain_text(pairs: tiktoken.Encoding)
     assert tokens.count("<|end|>", pairs) == (7, "measured")
 
 
-@pytest.mark.parametrize(("text", "expected"), [("", 0), ("abc", 1), ("abcd", 2), ("é日", 2)])
-def test_the_estimate_is_bytes_by_three_rounded_up(text: str, expected: int) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("", 0), ("abc", 1), ("abcd", 2), ("é日", 2), ("1 2 3 4 5 6 7 8 9", 17), ("?!?!", 4)],
+)
+def test_the_estimate_is_bytes_by_three_or_pieces(text: str, expected: int) -> None:
     assert tokens.count(text, None) == (expected, "estimated")
 
 

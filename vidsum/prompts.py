@@ -46,6 +46,6 @@ def render(name: str, own: Path | None, /, **values: Any) -> str:
     )
     try:
         return env.from_string(path.read_text("utf-8")).render(**values)
-    except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError,
-            OSError) as exc:  # fmt: skip
+    except (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError,
+            TypeError, ValueError, OSError) as exc:  # fmt: skip
         raise OptionError(f"The prompt {path} cannot be used: {exc}.") from exc

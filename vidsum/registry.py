@@ -48,6 +48,15 @@ def load(stage: str, name: str) -> Any:
     return getattr(module, class_name)()
 
 
+def candidates(stage: str, tier: str) -> tuple[str, ...]:
+    """Return the backends that may be asked in a tier, in the order to ask them in.
+
+    Those of the lite tier serve in every tier, and stand where the table has them: subtitles
+    cost nothing and beat every recogniser, so they come before it.
+    """
+    return tuple(name for name, b in STAGES[stage].items() if b.tier in ("lite", tier))
+
+
 def choose(stage: str, tier: str) -> str:
     """Return the name of the backend that serves a stage in a tier.
 

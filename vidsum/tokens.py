@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -18,6 +19,7 @@ from vidsum.data import Origin
 if TYPE_CHECKING:
     import tiktoken
 
+_PIECES = re.compile(r"\d{1,3}|\s+(?=\d)|[^\W\d]+|[^\w\s]")
 ENCODING = "o200k_base"
 _TABLE = f"https://openaipublic.blob.core.windows.net/encodings/{ENCODING}.tiktoken"
 _TABLE_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"
@@ -28,11 +30,13 @@ SHA-256 is another. Source: tiktoken 0.14, load.py and openai_public.py."""
 def count(text: str, encoder: tiktoken.Encoding | None) -> tuple[int, Origin]:
     """Return the number of tokens of a text, ``measured`` by the encoder or ``estimated``.
 
-    The estimate is UTF-8 bytes / 3: on most languages 0 to 22 % too high, never too low.
+    The estimate is UTF-8 bytes / 3, or the number of words, figures, gaps before figures and
+    signs where that is more: on most languages 0 to 22 % too high.
     """
     if encoder is not None:
         return len(encoder.encode(text, disallowed_special=())), "measured"
-    return -(-len(text.encode("utf-8", "replace")) // 3), "estimated"
+    by_bytes = -(-len(text.encode("utf-8", "replace")) // 3)
+    return max(by_bytes, len(_PIECES.findall(text))), "estimated"
 
 
 @cache

@@ -178,3 +178,27 @@ def test_broken_prompt_in_the_prompt_folder(folder: Path) -> None:
 
 def test_a_message_stays_on_one_line_whatever_the_name(folder: Path) -> None:
     refused(folder, 3, "a\\nb\\x1b[31m.mp4 does not exist", "a\nb\x1b[31m.mp4")
+
+
+def test_the_video_itself_as_output(folder: Path) -> None:
+    before = (folder / "talk.mp4").read_bytes()
+    refused(folder, 2, "does not end in", "talk.mp4", "-o", "talk.mp4")
+    refused(folder, 8, "does not look like a result", "talk.mp4", "-o", "talk.mp4", "--json")
+    assert (folder / "talk.mp4").read_bytes() == before
+
+
+def test_a_link_to_the_video_as_output(folder: Path) -> None:
+    (folder / "sly.md").symlink_to("talk.mp4")
+    refused(folder, 2, "is the video itself", "talk.mp4", "-o", "sly.md")
+
+
+def test_an_output_whose_suffix_says_nothing(folder: Path) -> None:
+    refused(folder, 2, "--format", "talk.mp4", "-o", "out.html")
+
+
+def test_bare_vidsum_shows_the_help_and_exits_2(folder: Path) -> None:
+    ended = vidsum(folder)
+    assert ended.code == 2
+    assert ended.out == ""
+    assert "\\n" not in ended.err
+    assert "Usage: vidsum [OPTIONS] VIDEO..." in ended.err.splitlines()[0]

@@ -113,11 +113,14 @@ def test_a_grid_that_makes_no_sense_is_refused(interval_s: float, tolerance_s: f
     fps=st.sampled_from([5.0, 10.0, 24.0, 29.97]),
     interval_s=st.floats(0.3, 7.0),
     share=st.floats(0.0, 0.5),
+    stop=st.one_of(st.none(), st.floats(0.1, 1.0)),
 )
 def test_every_time_is_answered_once_and_near(
-    gop_frames: list[int], fps: float, interval_s: float, share: float
+    gop_frames: list[int], fps: float, interval_s: float, share: float, stop: float | None
 ) -> None:
-    grid = Grid(interval_s, interval_s * share)
+    whole_s = sum(gop_frames) / fps
+    stop_s = INF if stop is None else whole_s * stop
+    grid = Grid(interval_s, interval_s * share, 0.0, stop_s)
     starts = [sum(gop_frames[:i]) / fps for i in range(len(gop_frames) + 1)]
     k, targets = 0, []
     for number, frames in enumerate(gop_frames):
@@ -125,10 +128,14 @@ def test_every_time_is_answered_once_and_near(
         times = [starts[number] + i / fps for i in range(frames)]
         g = Gop(times, [True] * frames, INF if last else starts[number + 1], starts[number + 1])
         wants, k = plan(g, grid, k)
+        if starts[number] >= stop_s:
+            assert wants == []
         for want in wants:
+            assert times[want.packet] < stop_s
             assert abs(times[want.packet] - want.target_s) <= max(grid.near_s, 1 / fps) + 1e-6
             if want.role == "grid":
                 targets.append(want.target_s)
-    expected = max(1, math.ceil((starts[-1] - 1e-3) / interval_s))
+    end_s = min(starts[-1] - 1e-3, stop_s - 1e-6)
+    expected = max(1, math.ceil(end_s / interval_s))
     assert len(targets) == expected
     assert targets == sorted(set(targets))

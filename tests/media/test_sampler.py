@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import av
 import pytest
 from clips import CLIPS, Clip, clip, read_counter
 
@@ -116,3 +117,61 @@ def test_gops_that_answer_nothing_are_not_decoded(clip_folder: Path) -> None:
     assert report is not None
     assert report.packets == len(made.frame_times_s)
     assert report.decoded < report.packets / 4
+
+
+@pytest.mark.parametrize("interval_s", [0.2, 0.52, 2.0, 3.7])
+@pytest.mark.parametrize("packets", [97, 233])
+def test_a_cut_between_pieces_is_never_seen(
+    interval_s: float, packets: int, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = clip("single_gop", clip_folder)
+    monkeypatch.setattr(sampler, "MAX_GOP_PACKETS", packets)
+    with open_input(made.path) as container:
+        stream = container.streams.video[0]
+        grid = Grid(interval_s, 0.0)
+        walk = sampler.Sampler(container, stream, grid, 160, clock_origin_s(container))
+        for frame in walk.frames():
+            shown = made.frame_on_screen(frame.sample.target_s)
+            assert read_counter(frame.image) == shown
+
+
+@pytest.mark.parametrize(
+    ("interval_s", "start_s", "stop_s"), [(1.3, 9.362, 19.83), (0.9, 1.0, 9.95), (2.5, 0.0, 10.1)]
+)
+@pytest.mark.parametrize("name", ["h264_gop250", "h264_gop2s", "all_intra"])
+def test_nothing_comes_from_past_the_end_and_no_index_twice(
+    name: str, interval_s: float, start_s: float, stop_s: float, clip_folder: Path
+) -> None:
+    made = clip(name, clip_folder)
+    grid = Grid(interval_s, interval_s / 4, start_s, stop_s)
+    samples = [f.sample for f in samples_of(made, grid)]
+    assert [s.index for s in samples] == list(range(len(samples)))
+    assert all(s.time_s < stop_s for s in samples)
+    regular = [s for s in samples if s.role == "grid"]
+    end_s = min(stop_s, made.duration_s)
+    assert len(regular) == math.ceil((end_s - start_s) / interval_s - 1e-6)
+
+
+def test_what_damage_has_taken_is_lost_and_not_made_up(clip_folder: Path, tmp_path: Path) -> None:
+    made = clip("single_gop", clip_folder)
+    ruined = tmp_path / "ruined.mkv"
+    with av.open(str(made.path)) as source, av.open(str(ruined), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for number, packet in enumerate(source.demux(source.streams.video[0])):
+            if not packet.size:
+                continue
+            if number > 200:  # 8 s at 25 frames a second
+                rubbish = av.Packet(b"\x00\x00\x00\x05\x41\xff\xff\xff\xff")
+                rubbish.pts, rubbish.dts = packet.pts, packet.dts
+                rubbish.time_base = packet.time_base
+                packet = rubbish
+            packet.stream = stream
+            target.mux(packet)
+    with Decoder(ruined) as decoder:
+        frames = list(decoder.frames(Grid(5.0, 0.0), 320, None))
+        report = decoder.frames_report
+    assert report is not None
+    for frame in frames:
+        assert read_counter(frame.image) == made.frame_on_screen(frame.sample.time_s)
+        assert frame.sample.time_s < 9
+    assert len(report.lost) >= 10

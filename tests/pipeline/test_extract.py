@@ -17,7 +17,7 @@ from vidsum.captioners.protocol import CaptionRequest
 from vidsum.config import Options
 from vidsum.costs.meter import Meter
 from vidsum.data import Caption, DroppedSample, Evidence, Sample
-from vidsum.errors import MediaError, OptionError
+from vidsum.errors import BackendFailed, BackendMissing, DecodeStopped, OptionError
 from vidsum.events import Event, StageAdvanced, StageFinished, StageStarted
 from vidsum.media.process import FramesReport
 from vidsum.pipeline.extract import cover
@@ -55,7 +55,9 @@ def test_an_unseen_tail_counts() -> None:
 
 
 def test_what_is_missing_from_the_file_is_not_covered() -> None:
-    assert cover(seen_at(0, 5), 0.0, 10.0, 10.0, 5.0).covered_share == pytest.approx(0.5)
+    found = cover(seen_at(0, 5), 0.0, 10.0, 10.0, 5.0)
+    assert found.covered_share == pytest.approx(0.5)
+    assert (found.largest_gap_s, found.largest_gap_at_s) == (10.0, 10.0)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_start_past_the_end_is_an_option_error(clip_folder: Path) -> None:
 
 
 def test_start_past_the_end_of_a_file_without_a_duration(clip_folder: Path) -> None:
-    with pytest.raises((OptionError, MediaError)):
+    with pytest.raises(OptionError, match=r"past the end of the video \(13\.3 s\)"):
         extract(clip("no_duration", clip_folder).path, start_s=500.0)
 
 
@@ -172,3 +174,87 @@ def write_av(path: Path, video_s: int, audio_s: int, audio_codec: str = "flac") 
     coding = ["-c:v", "libx264", "-g", "10", "-threads", "1", "-c:a", audio_codec]
     exe = imageio_ffmpeg.get_ffmpeg_exe()
     subprocess.run([exe, "-v", "error", *inputs, *coding, str(path)], check=True)
+
+
+def test_a_decoder_that_dies_is_not_a_file_that_is_cut_off(talk: Path) -> None:
+    run = api.start(talk, Options(ocr=False, interval_s=1.0))
+    with run.open_decoder() as decoder:
+        info = decoder.probe()
+
+    def kill_later(event: Event) -> None:
+        if isinstance(event, StageAdvanced) and event.stage == "looking" and event.done == 20:
+            for opened in run._decoders:
+                opened.kill()
+
+    run.listen = kill_later
+    found = api.extract(run)
+    assert {n.code for n in found.notices} == {"decode-stopped"}
+    assert found.notices[0].partial
+    assert info.duration_s is not None
+    assert found.end_s == pytest.approx(info.duration_s, abs=0.1)
+    assert len(found.transcript.segments) == 30
+    assert found.coverage is not None
+    assert found.coverage.covered_share < 0.5
+    assert found.coverage.missing_s == 0
+
+
+def test_a_run_that_was_stopped_opens_nothing_more(talk: Path) -> None:
+    run = api.start(talk, Options())
+    with run.open_decoder() as decoder:
+        windows = decoder.audio(decoder.probe().audio[0])
+        next(windows)
+        run.stop()
+        with pytest.raises(DecodeStopped):
+            list(windows)
+    with pytest.raises(DecodeStopped):
+        run.open_decoder()
+
+
+def test_a_tier_without_engines_is_refused_before_any_work(talk: Path) -> None:
+    run = api.start(talk, Options(tier="local"))
+    with pytest.raises(BackendMissing):
+        api.extract(run)
+    assert run._decoders == []
+
+
+def test_a_failure_of_the_eyes_ends_the_ears(
+    clip_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.mkv"
+    write_av(path, video_s=2, audio_s=3600)
+    backends = {"broken": registry.Backend("broken_captioner:Broken", "lite")}
+    monkeypatch.setattr(registry, "STAGES", {**registry.STAGES, "captioner": backends})
+
+    class Broken:
+        name = "broken"
+        needs_pixels = True
+
+        def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
+            raise BackendFailed("the captioner broke")
+            yield
+
+    monkeypatch.setitem(sys.modules, "broken_captioner", types.SimpleNamespace(Broken=Broken))
+    heard: list[float] = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, StageAdvanced) and event.stage == "listening":
+            heard.append(event.done)
+
+    run = api.start(path, Options(ocr=False), listen)
+    with pytest.raises(BackendFailed, match="the captioner broke"):
+        api.extract(run)
+    assert max(heard, default=0.0) < 3500
+
+
+def test_a_stretch_without_pictures_is_said_and_the_sound_is_used(tmp_path: Path) -> None:
+    path = tmp_path / "long_sound.mkv"
+    write_av(path, video_s=4, audio_s=20)
+    found = extract(path, start_s=10.0)
+    assert found.observations == ()
+    assert [n.code for n in found.notices] == ["no-pictures"]
+    assert found.transcript.heard_s == pytest.approx(10, abs=0.5)
+
+
+def test_an_end_before_the_first_picture(clip_folder: Path) -> None:
+    found = extract(clip("video_late", clip_folder).path, end_s=1.0)
+    assert [n.code for n in found.notices] == ["no-pictures"]

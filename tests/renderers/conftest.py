@@ -73,7 +73,7 @@ def result() -> Result:
         (Chapter(0.0, 10.0, "Boiling *water*", "screen", ("heat", "steam"), point),
          Chapter(10.0, 62.5, "<script>x</script>", "screen")),
         "titles", ("water",), "extractive", "Frames were measured, not understood.",
-        ("`vidsum bundle talk.mp4` prints the evidence.",),
+        ("To get this evidence as a prompt: vidsum bundle talk.mp4",),
     )  # fmt: skip
     receipt = Receipt(
         (StageCost("decode", "video", "pyav", 1.25, 0.5, {"frames": 3, "packets": 1562}),

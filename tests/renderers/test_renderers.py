@@ -9,6 +9,7 @@ import io
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,7 +84,9 @@ def test_json_is_one_object_that_holds_everything(result: Result) -> None:
 
 
 def test_json_of_several_is_one_object(result: Result) -> None:
-    found = json.loads(many_to_json([result, result], {"/x.mp4": "x.mp4 is empty (0 bytes)."}))
+    found = json.loads(
+        many_to_json([result, result], [(Path("/x.mp4"), "x.mp4 is empty (0 bytes).")])
+    )
     assert len(found["results"]) == 2
     assert found["failed"] == [{"path": "/x.mp4", "error": "x.mp4 is empty (0 bytes)."}]
 
@@ -128,3 +131,29 @@ def test_safe_text_is_one_printable_line(words: str) -> None:
 )
 def test_markdown_shows_text_as_it_is(plain: str, expected: str) -> None:
     assert escape(plain) == expected
+
+
+def test_a_file_name_brings_no_html_into_markdown(result: Result) -> None:
+    evidence = result.bundle.evidence
+    name = Path("`<img src=x onerror=alert(1)>```.mp4")
+    info = replace(evidence.info, path=name)
+    hostile = replace(
+        result,
+        bundle=replace(result.bundle, evidence=replace(evidence, info=info)),
+        summary=replace(result.summary, more=(f"To look closer: vidsum '{name}'",)),
+    )
+    assert not re.search(r"(?<!\\)<", markdown(page(hostile)))
+
+
+def test_json_holds_no_character_that_drives_a_terminal(result: Result) -> None:
+    tags = {"title": "a\x9b31m\u202eb\x7f"}
+    evidence = result.bundle.evidence
+    hostile = replace(
+        result,
+        bundle=replace(
+            result.bundle, evidence=replace(evidence, info=replace(evidence.info, tags=tags))
+        ),
+    )
+    written = to_json(hostile)
+    assert {c for c in written if not c.isprintable()} == {"\n"}
+    assert json.loads(written)["source"]["tags"] == tags

@@ -29,7 +29,7 @@ def bundle(video: Path, output: Path | None, config: Path | None, quiet: bool, v
 
     options = options_in_force(flags, config)
     if output is not None:
-        check_output(output, folder=False)
+        check_output(output, [video], "md")
     with progress(quiet=quiet, verbose=verbose) as listen:
         run = api.start(video, options, listen)
         packed = api.bundle(run, api.extract(run))
@@ -39,5 +39,5 @@ def bundle(video: Path, output: Path | None, config: Path | None, quiet: bool, v
     else:
         write_whole(output, text)
     if not quiet:
-        about = "" if packed.tokens_origin == "measured" else "at most about "
-        say(f"the timeline is {about}{packed.tokens:,} tokens")
+        about = "" if packed.tokens_origin == "measured" else "about "
+        say(f"the timeline is {about}{packed.tokens:,} tokens ({packed.tokens_origin})")

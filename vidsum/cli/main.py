@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import traceback
@@ -11,6 +12,7 @@ import click
 import vidsum
 from vidsum.cli.bundle import bundle
 from vidsum.cli.group import DefaultGroup
+from vidsum.cli.output import ReaderGone
 from vidsum.cli.report import say, say_error
 from vidsum.cli.summarize import summarize
 from vidsum.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_UNEXPECTED, VidsumError
@@ -41,7 +43,20 @@ cli.add_command(bundle)
 
 def main() -> None:
     """Run the command line and exit."""
+    _fill_closed_descriptors()
     sys.exit(run(sys.argv[1:]))
+
+
+def _fill_closed_descriptors() -> None:
+    """Put /dev/null where stdin, stdout or stderr is closed.
+
+    A pipe to the decode process would otherwise get that number, and be taken for it.
+    """
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
 
 
 def run(arguments: list[str]) -> int:
@@ -52,6 +67,10 @@ def run(arguments: list[str]) -> int:
     except VidsumError as exc:
         say_error(exc)
         return exc.exit_code
+    except click.exceptions.NoArgsIsHelpError as exc:
+        with contextlib.suppress(OSError, ValueError):
+            click.echo(exc.ctx.get_help() if exc.ctx else exc.message, err=True)
+        return exc.exit_code
     except click.ClickException as exc:
         hint = " Try vidsum --help." if isinstance(exc, click.UsageError) else ""
         say(f"error: {exc.format_message()}{hint}")
@@ -59,9 +78,8 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         say("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has closed it (head, a pager): that is no error of ours, and
-        # the interpreter must not try to flush into the closed pipe at its end.
+    except ReaderGone:
+        # The interpreter must not try to flush into the closed pipe at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except Exception as exc:  # noqa: BLE001 - the last line of defence

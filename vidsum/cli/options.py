@@ -35,7 +35,8 @@ def common_options(command: Command) -> Command:
                      help="Config file (TOML). Default: config.toml in the user's "
                      "config folder for vidsum."),
         click.option("-q", "--quiet", is_flag=True, help="No progress; errors only."),
-        click.option("-v", "--verbose", is_flag=True, help="Say which engines work; show tracebacks of bugs."),
+        click.option("-v", "--verbose", is_flag=True,
+                     help="Say which engines work; show tracebacks of bugs."),
     )):  # fmt: skip
         command = option(command)
     return command

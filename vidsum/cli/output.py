@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
+import stat
 import sys
-import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 from vidsum.errors import OptionError, OutputError
 from vidsum.media.sniff import shown
@@ -27,18 +30,38 @@ def is_folder(output: Path, raw: str) -> bool:
     return output.is_dir() or raw.endswith(("/", os.sep))
 
 
-def check_output(output: Path, *, folder: bool) -> None:
-    """Raise OutputError now rather than after minutes of work."""
-    place = output if folder else output.parent
-    if folder and not output.exists():
-        place = output.parent
+def check_output(output: Path, inputs: Sequence[Path], form: str | None) -> None:
+    """Find out now, not after minutes of work, what would make one output file fail.
+
+    Raises: OptionError for a name that gives no format or is an input, OutputError for a place
+    that cannot be written to or a file there that is no result.
+    """
+    if output.suffix.lower() not in _SUFFIX_FORMATS:
+        if form is None:
+            raise OptionError(f"{shown(output)} does not end in .md, .json or .txt.",
+                              "Name the format with --format.")  # fmt: skip
+        if output.exists():
+            raise OutputError(f"{shown(output)} is there already and does not look like a result.",
+                              "Choose another name with -o.")  # fmt: skip
+    if output.exists():
+        if not output.is_file():
+            raise OutputError(f"{shown(output)} is there and is no regular file.")
+        if any(path.exists() and output.samefile(path) for path in inputs):
+            raise OptionError(f"{shown(output)} is the video itself.", "Choose another with -o.")
+    _check_folder(output.parent)
+
+
+def check_output_folder(output: Path) -> None:
+    """Find out now whether results can go into a folder. Raises: OutputError."""
+    _check_folder(output if output.exists() else output.parent)
+
+
+def _check_folder(place: Path) -> None:
     if not place.is_dir():
         raise OutputError(f"The folder {shown(place)} does not exist.", "Make it first.")
     if not os.access(place, os.W_OK | os.X_OK):
         raise OutputError(f"The folder {shown(place)} cannot be written to.",
                           "Choose another with -o.")  # fmt: skip
-    if not folder and output.exists() and not output.is_file():
-        raise OutputError(f"{shown(output)} is there and is no regular file.")
 
 
 def result_name(video: Path, form: str, taken: set[str]) -> str:
@@ -58,30 +81,35 @@ def result_name(video: Path, form: str, taken: set[str]) -> str:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Write a file so that it is either whole or not there. Raises: OutputError."""
+    """Write a file so that it is either whole or not there. Raises: OutputError.
+
+    A link is followed, and a file that is replaced keeps its permissions.
+    """
     try:
         path.parent.mkdir(exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".vidsum-")
+        target = path.resolve()
+        temporary = target.with_name(f".vidsum-{secrets.token_hex(8)}")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                os.fchmod(file.fileno(), 0o666 & ~_umask())
+            with _created(temporary) as file:
+                if target.exists():
+                    os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)  # noqa: PTH105 - Path.replace cannot take a str source
+            temporary.replace(target)
         except BaseException:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        _sync_folder(target.parent)
     except OSError as exc:
         raise OutputError(f"{shown(path)} cannot be written: {exc.strerror}.",
                           "Choose another place with -o.") from exc  # fmt: skip
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _created(path: Path) -> TextIO:
+    """Open a file that was not there; the user's umask decides who may read it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    return os.fdopen(descriptor, "w", encoding="utf-8")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -92,18 +120,21 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+class ReaderGone(Exception):
+    """Whoever read our output has closed it (head, a pager): that is no error of ours."""
+
+
 def write_stdout(text: str) -> None:
-    """Write a result to stdout, as UTF-8 whatever the locale says. Raises: OutputError."""
+    """Write a result to stdout, as UTF-8 whatever the locale says.
+
+    Raises: ReaderGone, OutputError.
+    """
+    if sys.stdout is None:
+        raise OutputError("The result cannot be written: stdout is closed.", "Use -o FILE.")
     try:
         sys.stdout.buffer.write(text.encode())
         sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
+    except BrokenPipeError as exc:
+        raise ReaderGone from exc
     except OSError as exc:
         raise OutputError(f"The result cannot be written to stdout: {exc.strerror}.") from exc
-
-
-def one_file_for_many(output: Path) -> OptionError:
-    """Return the error for several pages that would go into one file."""
-    return OptionError(f"{shown(output)} is one file, but there are several videos.",
-                       "Give a folder with -o, or use --json.")  # fmt: skip

@@ -8,6 +8,7 @@ import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TextIO
 
+from vidsum.cli.report import say
 from vidsum.events import Event, Noted, StageAdvanced, StageFinished, StageStarted
 from vidsum.renderers.wording import safe
 
@@ -18,10 +19,10 @@ _PLAIN_EVERY_S = 15.0
 
 
 class PlainProgress:
-    """One line when a stage begins, one every 15 seconds, one when it ends."""
+    """One line when a stage ends, and one every 15 seconds until then."""
 
-    def __init__(self, stream: TextIO, *, verbose: bool = False) -> None:
-        self._stream, self._verbose = stream, verbose
+    def __init__(self, *, verbose: bool = False) -> None:
+        self._verbose = verbose
         self._stages: dict[str, StageStarted] = {}
         self._said_s: dict[str, float] = {}
 
@@ -41,10 +42,10 @@ class PlainProgress:
             case StageAdvanced(stage, done):
                 self._advance(stage, done)
             case StageFinished(stage, note):
-                self._say(f"{stage}: {note or 'done'}")
+                say(f"{stage}: {note or 'done'}")
             case Noted(level, message):
                 if self._verbose or level != "info":
-                    self._say(f"{level}: {message}")
+                    say(f"{level}: {message}")
 
     def _advance(self, stage: str, done: float) -> None:
         now_s = time.monotonic()
@@ -53,10 +54,7 @@ class PlainProgress:
         self._said_s[stage] = now_s
         started = self._stages[stage]
         of = f" of {started.total:.0f}" if started.total else ""
-        self._say(f"{stage}: {done:.0f}{of} {started.unit}")
-
-    def _say(self, text: str) -> None:
-        print(f"vidsum: {safe(text)}", file=self._stream, flush=True)
+        say(f"{stage}: {done:.0f}{of} {started.unit}")
 
 
 class BarProgress:
@@ -125,5 +123,6 @@ def progress(*, quiet: bool, verbose: bool) -> PlainProgress | BarProgress | Sil
     """Return the progress that suits stderr; ``verbose`` shows what is for information too."""
     if quiet:
         return Silence()
-    kind = BarProgress if sys.stderr.isatty() else PlainProgress
-    return kind(sys.stderr, verbose=verbose)
+    if sys.stderr is not None and sys.stderr.isatty():
+        return BarProgress(sys.stderr, verbose=verbose)
+    return PlainProgress(verbose=verbose)

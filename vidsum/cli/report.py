@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 from vidsum.errors import VidsumError
 
 
 def say(text: str) -> None:
-    """Print one line of information on stderr."""
-    print(f"vidsum: {_one_line(text)}", file=sys.stderr, flush=True)
+    """Print one line of information on stderr; a stderr that is closed is no error."""
+    if sys.stderr is None:
+        return  # print would take stdout in its place
+    with contextlib.suppress(OSError, ValueError):
+        print(f"vidsum: {_one_line(text)}", file=sys.stderr, flush=True)
 
 
 def say_error(exc: VidsumError) -> None:

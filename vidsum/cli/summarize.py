@@ -11,7 +11,7 @@ import click
 
 from vidsum.cli.options import common_options, options_in_force, video_options
 from vidsum.cli.report import say, say_error
-from vidsum.errors import EXIT_OK, EXIT_PARTIAL, VidsumError
+from vidsum.errors import EXIT_OK, EXIT_PARTIAL, OptionError, VidsumError
 
 if TYPE_CHECKING:
     from vidsum.config import Options
@@ -37,11 +37,9 @@ def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, ou
     if as_json:
         flags["format"] = "json"
     options = options_in_force(flags, config)
-    batch = Batch(options, Path(output) if output else None, output or "", len(videos), quiet, verbose)
+    batch = Batch(options, videos, output, quiet, verbose)
     batch.check()
-    for video in videos:
-        batch.add(video)
-    batch.finish()
+    batch.run()
     ctx.exit(batch.exit_code)
 
 
@@ -50,87 +48,101 @@ class Batch:
     """The videos of one call, where their results go, and how it ends."""
 
     options: Options
-    output: Path | None
-    raw_output: str
-    count: int
+    videos: tuple[Path, ...]
+    output: str | None
     quiet: bool
     verbose: bool
-    results: list[Result] = field(default_factory=list)
-    failed: dict[str, str] = field(default_factory=dict)
-    _codes: list[int] = field(default_factory=list)
+    _results: list[Result] = field(default_factory=list)
+    _failed: list[tuple[Path, VidsumError]] = field(default_factory=list)
+    _partial: bool = False
     _taken: set[str] = field(default_factory=set)
+
+    @property
+    def place(self) -> Path | None:
+        """The output as a path; None is stdout."""
+        return Path(self.output) if self.output else None
 
     @property
     def form(self) -> str | None:
         """The format; None lets the terminal decide."""
         from vidsum.cli.output import format_of
 
-        return format_of(self.output, self.options.format)
+        return format_of(self.place, self.options.format)
 
     @property
     def folder(self) -> bool:
         """Whether the results go into a folder, each in a file of its own."""
         from vidsum.cli.output import is_folder
 
-        return self.output is not None and is_folder(self.output, self.raw_output)
+        return self.output is not None and is_folder(Path(self.output), self.output)
 
     @property
     def gathered(self) -> bool:
         """Whether all results come out as one JSON object at the end."""
-        return self.count > 1 and self.form == "json" and not self.folder
+        return len(self.videos) > 1 and self.form == "json" and not self.folder
 
     @property
     def exit_code(self) -> int:
         """0, the one failure's code, or 7 when some failed or something is missing."""
-        if not self._codes:
-            return EXIT_PARTIAL if any(r.partial for r in self.results) else EXIT_OK
-        return self._codes[0] if len(self._codes) == self.count else EXIT_PARTIAL
+        if not self._failed:
+            return EXIT_PARTIAL if self._partial else EXIT_OK
+        return (
+            self._failed[0][1].exit_code if len(self._failed) == len(self.videos) else EXIT_PARTIAL
+        )
 
     def check(self) -> None:
         """Find out now what would make the output fail. Raises: OptionError, OutputError."""
-        from vidsum.cli.output import check_output, one_file_for_many
+        from vidsum.cli.output import check_output, check_output_folder
+        from vidsum.media.sniff import shown
 
-        if self.output is None:
+        if self.place is None:
             return
-        if self.count > 1 and not self.folder and not self.gathered:
-            raise one_file_for_many(self.output)
-        check_output(self.output, folder=self.folder)
+        if self.folder:
+            check_output_folder(self.place)
+            return
+        if len(self.videos) > 1 and not self.gathered:
+            raise OptionError(f"{shown(self.place)} is one file, but there are several videos.",
+                              "Give a folder with -o, or use --json.")  # fmt: skip
+        check_output(self.place, self.videos, self.form)
 
-    def add(self, video: Path) -> None:
-        """Summarise one video. With several, a failure is noted and the next one goes on."""
-        from vidsum import api
-        from vidsum.cli.progress import progress
-
-        if self.count > 1 and not self.quiet:
-            say(str(video))
-        try:
-            with progress(quiet=self.quiet, verbose=self.verbose) as listen:
-                result = api.summarize(video, self.options, listen)
-            if not self.gathered:
-                self._write(video, result)
-            self.results.append(result)
-        except VidsumError as exc:
-            if self.count == 1:
-                raise
-            say_error(exc)
-            self.failed[str(video)] = exc.message
-            self._codes.append(exc.exit_code)
-
-    def finish(self) -> None:
-        """Write what was kept back for the end."""
+    def run(self) -> None:
+        """Summarise them all; with several, a failure is said and the next one goes on."""
+        for video in self.videos:
+            try:
+                self._add(video)
+            except VidsumError as exc:
+                if len(self.videos) == 1:
+                    raise
+                say_error(exc)
+                self._failed.append((video, exc))
         if self.gathered:
             from vidsum.renderers.json import many_to_json
 
-            self._emit(many_to_json(self.results, self.failed), self.output)
+            failed = [(video, exc.message) for video, exc in self._failed]
+            self._emit(many_to_json(self._results, failed), self.place)
+
+    def _add(self, video: Path) -> None:
+        from vidsum import api
+        from vidsum.cli.progress import progress
+
+        if len(self.videos) > 1 and not self.quiet:
+            say(str(video))
+        with progress(quiet=self.quiet, verbose=self.verbose) as listen:
+            result = api.summarize(video, self.options, listen)
+        if self.gathered:
+            self._results.append(result)
+        else:
+            self._write(video, result)
+        self._partial = self._partial or result.partial
 
     def _write(self, video: Path, result: Result) -> None:
         from vidsum.cli.output import result_name
 
         form = self.form
-        if self.output is None and form is None and sys.stdout.isatty():
+        if self.place is None and form is None and sys.stdout is not None and sys.stdout.isatty():
             _show(result, timeline=self.options.timeline)
             return
-        place = self.output
+        place = self.place
         if place is not None and self.folder:
             place = place / result_name(video, form or "md", self._taken)
         self._emit(_rendered(result, form or "md", timeline=self.options.timeline), place)

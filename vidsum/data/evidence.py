@@ -22,6 +22,8 @@ DropReason = Literal["duplicate", "black", "white", "plain", "transition"]
 Brightness = Literal["very dark", "dark", "medium", "bright"]
 Bars = Literal["none", "letterbox", "pillarbox"]
 
+_FLAT = 0.70
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -78,12 +80,17 @@ class PictureFacts:
     colour: str | None = None
     difference: float | None = None
 
+    @property
+    def flat(self) -> bool:
+        """True for a picture that is mostly two flat colours, as slides and title cards are."""
+        return self.flatness > _FLAT
+
     def slide_like(self, lines: Sequence[TextLine]) -> bool:
         """Three lines of text or more on a picture that is mostly two flat colours.
 
         Source: shared measurements, 52 of 52 slides and 0 of 80 camera pictures.
         """
-        return len(lines) >= 3 and self.flatness > 0.70
+        return len(lines) >= 3 and self.flat
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +205,8 @@ class Notice:
 class Evidence:
     """All that the eyes and ears of the program found in one video.
 
-    ``interval_s`` is how far apart the samples were asked for. ``overlay`` is text that stays on screen throughout (a channel's mark); it is taken out of
-    the observations.
+    ``interval_s`` is how far apart the samples were asked for. ``overlay`` is text that stays on
+    screen throughout (a channel's mark); it is taken out of the observations.
     """
 
     info: MediaInfo

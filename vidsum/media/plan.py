@@ -107,9 +107,9 @@ def plan(gop: Gop, grid: Grid, k: int) -> tuple[list[Want], int]:
             break
         if gop.is_last and t >= gop.end_s - _END_SLACK_S and t > 0:
             break
-        if _next_gop_is_better(gop, t, grid.near_s):
+        if _next_gop_is_better(gop, grid, t):
             break
-        packet = _cheapest(gop, t, grid.near_s)
+        packet = _cheapest(gop, grid, t)
         if packet is None:
             break
         wants.append(Want(packet, k, t, packet == gop.on_screen(t)))
@@ -123,23 +123,25 @@ def _key_is_near(gop: Gop, t: float, near_s: float) -> bool:
     return gop.has_key and gop.shown[0] and abs(gop.times_s[0] - t) <= near_s
 
 
-def _next_gop_is_better(gop: Gop, t: float, near_s: float) -> bool:
-    if gop.next_key_s == math.inf:
+def _next_gop_is_better(gop: Gop, grid: Grid, t: float) -> bool:
+    if gop.next_key_s == math.inf or gop.next_key_s >= grid.stop_s:
         return False
+    near_s = grid.near_s
     if _key_is_near(gop, t, near_s):
         return abs(gop.next_key_s - t) < abs(gop.times_s[0] - t)
     return gop.next_key_s <= t + max(near_s, _SAME_S)
 
 
-def _cheapest(gop: Gop, t: float, near_s: float) -> int | None:
+def _cheapest(gop: Gop, grid: Grid, t: float) -> int | None:
+    near_s = grid.near_s
     if _key_is_near(gop, t, near_s):
         return 0
     if near_s > 0:
         for i, time_s in enumerate(gop.times_s):
-            if gop.shown[i] and abs(time_s - t) <= near_s:
+            if gop.shown[i] and abs(time_s - t) <= near_s and time_s < grid.stop_s:
                 return i
     shown = gop.on_screen(t)
-    if shown is None and gop.order:
+    if shown is None and gop.order and gop.sorted_s[0] < grid.stop_s:
         return gop.order[0]
     return shown
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -94,9 +96,10 @@ def _stream_duration_s(stream: av.VideoStream) -> float | None:
     tag = next((v for k, v in stream.metadata.items() if k.upper().startswith("DURATION")), "")
     try:
         hours, minutes, rest = tag.split(":")
-        return int(hours) * 3600 + int(minutes) * 60 + float(rest)
+        found = int(hours) * 3600 + int(minutes) * 60 + float(rest)
     except ValueError:
         return None
+    return found if math.isfinite(found) and found >= 0 else None
 
 
 def _first_picture(container: InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:
@@ -142,14 +145,18 @@ def _text(stream: av.stream.Stream) -> dict[str, Any]:
 
 
 def _language(stream: av.stream.Stream) -> str | None:
+    """Return the stream's language code; a file may put any text there, and is not believed."""
     code = (stream.language or "").strip().lower()
-    return None if code in ("", "und", "unk") else code
+    known = re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{1,8}){0,3}", code)
+    return code if known and code not in ("und", "unk") else None
 
 
 def _chapters(container: InputContainer, origin_s: float) -> list[dict[str, Any]]:
     marks = []
     for number, chapter in enumerate(container.chapters(), start=1):
         base = chapter["time_base"]
+        if base is None:
+            continue
         marks.append(
             {
                 "start_s": max(0.0, float(chapter["start"] * base) - origin_s),

@@ -9,19 +9,20 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
+import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 import vidsum
 from vidsum.data import AudioTrack, AudioWindow, Frame, MediaInfo, Sample, TextTrack
-from vidsum.errors import DecodeStopped, MediaError
+from vidsum.errors import BackendFailed, DecodeStopped, MediaError
 from vidsum.media import wire
 from vidsum.media.plan import Grid
 from vidsum.media.policy import DecodePolicy
@@ -53,11 +54,40 @@ class TextPacket:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _FrameHeader:
+    """What comes in front of a picture's bytes."""
+
+    sample: Sample
+    height: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class _SpanHeader:
+    """What comes in front of sound or of a subtitle packet."""
+
+    start_s: float
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """The last message of an answer; each request fills in its own part."""
+
+    cpu_s: float
+    report: FramesReport | None = None
+    broken_packets: int = 0
+    header_hex: str = ""
+    info: dict[str, Any] | None = None
+
+
 _T = TypeVar("_T")
 
 _INFO = TypeAdapter(MediaInfo)
-_SAMPLE = TypeAdapter(Sample)
-_REPORT = TypeAdapter(FramesReport)
+_FRAME = TypeAdapter(_FrameHeader)
+_SPAN = TypeAdapter(_SpanHeader)
+_END = TypeAdapter(_End)
 
 
 class Decoder:
@@ -70,46 +100,67 @@ class Decoder:
     def __init__(self, path: Path, policy: DecodePolicy | None = None) -> None:
         self._path = path
         self._policy = policy or DecodePolicy()
-        self._log: IO[bytes] | None = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._last_words: deque[bytes] = deque(maxlen=20)
+        self._listener: threading.Thread | None = None
+        self._killed = False
         self.cpu_s = 0.0
         self.frames_report: FramesReport | None = None
         self.broken_audio_packets = 0
 
     def __enter__(self) -> Self:
         check_input(self._path)
-        self._log = tempfile.TemporaryFile()
         root = str(Path(vidsum.__file__).resolve().parent.parent)
         env = {k: v for k, v in os.environ.items() if k in _KEPT_ENV}
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "vidsum.media.child"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._log, bufsize=0,
-            env=env | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
-        )  # fmt: skip
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "vidsum.media.child"],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+                env=env | {"PYTHONPATH": root, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
+            )  # fmt: skip
+        except OSError as exc:
+            raise BackendFailed(f"The decode process cannot be started: {exc.strerror}.") from exc
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
+        if self._killed:
+            self._process.kill()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None,
                  trace: TracebackType | None) -> None:  # fmt: skip
         self.close()
 
-    def close(self) -> None:
-        """End the process, whatever it is doing."""
+    def kill(self) -> None:
+        """End the process from any thread; whoever reads from it gets DecodeStopped."""
+        self._killed = True
         if self._process is not None:
-            for pipe in (self._process.stdin, self._process.stdout):
-                if pipe is not None:
-                    with contextlib.suppress(OSError):
-                        pipe.close()
             self._process.kill()
-            self._process.wait()
-            self._process = None
-        if self._log is not None:
-            self._log.close()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing. For the thread that entered."""
+        if self._process is None:
+            return
+        self._process.kill()
+        self._process.wait()
+        if self._listener is not None:
+            self._listener.join()
+        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        self._process = None
+
+    def _listen(self) -> None:
+        """Keep the last lines that the process says on stderr, and let it never wait for us."""
+        assert self._process is not None
+        assert self._process.stderr is not None
+        while line := self._process.stderr.readline(4096):
+            self._last_words.append(line)
 
     def probe(self) -> MediaInfo:
         """Return what the container says of itself. Raises: MediaError."""
-        for header, _ in self._ask("probe"):
-            if "info" in header:
-                info = _validated(_INFO, header["info"] | {"path": "."})
+        for answer in self._ask("probe"):
+            if isinstance(answer, _End) and answer.info is not None:
+                info = _validated(_INFO, answer.info | {"path": "."})
                 return replace(info, path=self._path)
         raise self._stopped("it gave no answer")
 
@@ -119,43 +170,39 @@ class Decoder:
         ``promised_s`` is the duration that the container claims: the report then tells a cut-off
         file from one whose pictures end before its sound. Raises: MediaError, DecodeStopped.
         """
-        stop_s = None if grid.stop_s == float("inf") else grid.stop_s
         times = {"interval_s": grid.interval_s, "tolerance_s": grid.tolerance_s,
                  "start_s": grid.start_s}  # fmt: skip
-        request = {
-            "grid": times if stop_s is None else times | {"stop_s": stop_s},
-            "side_px": side_px,
-            "promised_s": promised_s,
-        }
-        for header, blob in self._ask("frames", **request):
-            if "sample" in header:
-                yield Frame(_validated(_SAMPLE, header["sample"]), _image(header, blob))
-            elif "report" in header:
-                self.frames_report = _validated(_REPORT, header["report"])
+        if grid.stop_s != float("inf"):
+            times["stop_s"] = grid.stop_s
+        for answer in self._ask("frames", grid=times, side_px=side_px, promised_s=promised_s):
+            if isinstance(answer, _End):
+                self.frames_report = answer.report
+                return
+            header, blob = _validated(_FRAME, answer[0]), answer[1]
+            yield Frame(header.sample, _image(header, blob))
 
     def audio(self, track: AudioTrack, start_s: float = 0.0,
               stop_s: float | None = None) -> Iterator[AudioWindow]:  # fmt: skip
         """Yield one audio stream as windows of 16 kHz mono. Raises: MediaError."""
-        for header, blob in self._ask("audio", stream=track.index, start_s=start_s, stop_s=stop_s):
-            if "start_s" in header:
-                yield AudioWindow(float(header["start_s"]), np.frombuffer(blob, np.float32))
-            else:
-                self.broken_audio_packets = int(header.get("broken_packets", 0))
+        for answer in self._ask("audio", stream=track.index, start_s=start_s, stop_s=stop_s):
+            if isinstance(answer, _End):
+                self.broken_audio_packets = answer.broken_packets
+                return
+            samples = np.frombuffer(answer[1][: len(answer[1]) // 4 * 4], np.float32)
+            yield AudioWindow(_validated(_SPAN, answer[0]).start_s, samples)
 
     def text_packets(self, track: TextTrack) -> tuple[list[TextPacket], bytes]:
         """Return a subtitle stream's packets and its codec header. Raises: MediaError."""
-        packets, codec_header = [], b""
-        for header, blob in self._ask("text", stream=track.index):
-            if "duration_s" in header:
-                packets.append(
-                    TextPacket(float(header["start_s"]), float(header["duration_s"]), blob)
-                )
-            else:
-                codec_header = bytes.fromhex(header.get("header_hex", ""))
-        return packets, codec_header
+        packets: list[TextPacket] = []
+        for answer in self._ask("text", stream=track.index):
+            if isinstance(answer, _End):
+                return packets, bytes.fromhex(answer.header_hex)
+            span = _validated(_SPAN, answer[0])
+            packets.append(TextPacket(span.start_s, span.duration_s, answer[1]))
+        raise self._stopped(None)
 
-    def _ask(self, what: str, **arguments: Any) -> Iterator[tuple[wire.Header, bytes]]:
-        """Send a request and yield its messages, the closing one included."""
+    def _ask(self, what: str, **arguments: Any) -> Iterator[tuple[wire.Header, bytes] | _End]:
+        """Send a request and yield its messages, the closing one last."""
         assert self._process is not None, "use the decoder as a context manager"
         assert self._process.stdin is not None
         request = {"do": what, "path_hex": os.fsencode(self._path.absolute()).hex()} | arguments
@@ -168,13 +215,13 @@ class Decoder:
             if "refused" in header:
                 raise MediaError(f"{shown(self._path)} cannot be read: {header['refused']}.",
                                  "Does a player open it?")  # fmt: skip
-            if "alive" in header:
-                continue
             if "end" in header:
-                self.cpu_s += float(header["cpu_s"])
-            yield header, blob
-            if "end" in header:
+                end = _validated(_END, {k: v for k, v in header.items() if k != "end"})
+                self.cpu_s += end.cpu_s
+                yield end
                 return
+            if "alive" not in header:
+                yield header, blob
 
     def _next_message(self) -> tuple[wire.Header, bytes]:
         try:
@@ -206,16 +253,16 @@ class Decoder:
     def _stopped(self, why: str | None) -> DecodeStopped:
         """Make the error for a process that died; its last words go into the message."""
         assert self._process is not None
-        assert self._log is not None
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=5)
         code = self._process.poll()
         if why is None and code is not None and code < 0:
             name = signal.Signals(-code).name
             why = _SIGNALS.get(name, f"the decoder crashed ({name})")
-        self._log.seek(0)
-        last = self._log.read()[-400:].decode("utf-8", "replace").strip().splitlines()
-        why = why or (f"the decoder failed ({last[-1]})" if last else "the decoder failed")
+        if why is None and code is not None and self._listener is not None:
+            self._listener.join(timeout=5)
+        last = b"".join(self._last_words).decode("utf-8", "replace").strip().splitlines()
+        why = why or (f"the decoder failed ({last[-1][:300]})" if last else "the decoder failed")
         return DecodeStopped(f"{shown(self._path)}: {why}.", "The file may be damaged.")
 
 
@@ -236,11 +283,11 @@ def _validated(adapter: TypeAdapter[_T], value: object) -> _T:
     try:
         return adapter.validate_python(value)
     except ValidationError as exc:
-        raise DecodeStopped("the decoder sent nonsense.", "The file may be damaged.") from exc
+        raise DecodeStopped("The decoder sent nonsense.", "The file may be damaged.") from exc
 
 
-def _image(header: wire.Header, blob: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    height, width = int(header["height"]), int(header["width"])
+def _image(header: _FrameHeader, blob: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    height, width = header.height, header.width
     if height <= 0 or width <= 0 or len(blob) != height * width * 3:
-        raise DecodeStopped("the decoder sent nonsense.", "The file may be damaged.")
+        raise DecodeStopped("The decoder sent nonsense.", "The file may be damaged.")
     return np.frombuffer(blob, np.uint8).reshape(height, width, 3)

@@ -23,20 +23,22 @@ from av.container import InputContainer
 from vidsum.data import Frame, Sample
 from vidsum.media import policy
 from vidsum.media.convert import Converter
+from vidsum.media.gop import GopDecoder
 from vidsum.media.opening import Beat, packets, quiet
-from vidsum.media.plan import Gop, Grid, Want, plan
+from vidsum.media.plan import Gop, Grid, plan
 
 if TYPE_CHECKING:
-    from vidsum.data import Image
-
-    _Picture = tuple[Want, int | None, Image | None]
-    """A want, the pts of the picture that answers it, and the picture; None, None: lost."""
+    from vidsum.media.clock import Packet
+    from vidsum.media.gop import Picture
 
 MAX_GOP_BYTES = 24 * 1024**2
 MAX_GOP_PACKETS = 1500
 _HELD_BACK = 32
 """Packets kept back when a GOP is cut into pieces: twice the deepest reordering (16) that
 H.264 and HEVC allow, so that nothing still to come is shown before the first of them."""
+_SUBSTITUTE_S = 0.5
+"""How far off the neighbour of a picture that never comes out of the decoder may be. Pictures
+that are hidden on purpose (VP8) have one a frame away; in a damaged stretch there is none."""
 _NO_KEYFRAME_AFTER = 500
 """After this many packets without a keyframe (intra refresh, broken flags) decode anyway."""
 
@@ -56,11 +58,11 @@ class SamplerReport:
 class _Piece:
     """Packets of one GOP, or of a piece of it, with what the planner needs to know of them."""
 
-    packets: list[av.Packet] = field(default_factory=list)
+    packets: list[Packet] = field(default_factory=list)
     has_key: bool = True
     size_bytes: int = 0
 
-    def add(self, packet: av.Packet) -> None:
+    def add(self, packet: Packet) -> None:
         self.packets.append(packet)
         self.size_bytes += packet.size
 
@@ -80,8 +82,10 @@ class Sampler:
         self._container, self._stream, self._grid = container, stream, grid
         self._origin_s, self._beat = origin_s, beat
         self._base = float(stream.time_base or 0)
-        self._decoder = _GopDecoder(
-            context, Converter(side_px, float(stream.sample_aspect_ratio or 1))
+        self._decoder = GopDecoder(
+            context,
+            Converter(side_px, float(stream.sample_aspect_ratio or 1)),
+            round(max(grid.near_s, _SUBSTITUTE_S) / (self._base or 1)),
         )
         rate = stream.average_rate
         self._step_s = 1 / float(rate) if rate else 0.04
@@ -94,7 +98,7 @@ class Sampler:
         for packet in itertools.chain(self._packets(), [None]):
             if following.packets:
                 key = following.packets[0]
-                if packet is None or packet.is_keyframe or packet.pts > key.pts:
+                if packet is None or packet.is_keyframe or _pts(packet) > _pts(key):
                     yield from self._close(current, following)
                     current, following = following, _Piece()
                 else:
@@ -115,9 +119,9 @@ class Sampler:
                     yield from self._emit(self._decoder.finish())
                     return
 
-    def _packets(self) -> Iterator[av.Packet]:
+    def _packets(self) -> Iterator[Packet]:
         """Yield the stream's packets from the first keyframe on, each with a pts."""
-        waiting: list[av.Packet] = []
+        waiting: list[Packet] = []
         started = False
         for packet in packets(self._container, self._stream, self._beat):
             if packet.pts is None:
@@ -139,15 +143,15 @@ class Sampler:
         if not started:
             yield from waiting
 
-    def _time_s(self, packet: av.Packet) -> float:
-        return float(packet.pts or 0) * self._base - self._origin_s
+    def _time_s(self, packet: Packet) -> float:
+        return _pts(packet) * self._base - self._origin_s
 
-    def _gop(self, piece: _Piece, tail: list[av.Packet], known_until_s: float) -> Gop:
+    def _gop(self, piece: _Piece, tail: list[Packet], known_until_s: float) -> Gop:
         chain = piece.packets + tail
-        key_pts = piece.packets[0].pts if piece.has_key else None
+        key_pts = _pts(piece.packets[0]) if piece.has_key else None
         times = [self._time_s(p) for p in chain]
         shown = [
-            not p.is_discard and t >= -1e-6 and (key_pts is None or p.pts >= key_pts)
+            not p.is_discard and t >= -1e-6 and (key_pts is None or _pts(p) >= key_pts)
             for p, t in zip(chain, times, strict=True)
         ]
         if tail:
@@ -157,7 +161,7 @@ class Sampler:
         next_key = self._time_s(tail[0]) if tail else math.inf
         return Gop(times, shown, next_key, end, known_until_s, piece.has_key)
 
-    def _end_s(self, visible: list[tuple[float, av.Packet]]) -> float:
+    def _end_s(self, visible: list[tuple[float, Packet]]) -> float:
         """Return when the last of these pictures ends. They are in decode order.
 
         MP4 stores how long a packet lasts until the next one *decoded*; only for the very last
@@ -194,17 +198,26 @@ class Sampler:
 
     def _decode_part(self, piece: _Piece) -> Iterator[Frame]:
         """Decode all but the newest packets of a GOP that is too long to hold, and drop them."""
-        held = piece.packets[-_HELD_BACK:]
+        cut = self._cut(piece)
+        held = piece.packets[cut:]
         known_until_s = min(self._time_s(p) for p in held)
         wants, self._k = plan(self._gop(piece, [], known_until_s), self._grid, self._k)
         if piece.has_key:
             self._decoder.start()
         self._decoder.want(piece.packets, wants)
-        yield from self._emit(self._decoder.feed(piece.packets[:-_HELD_BACK]))
+        yield from self._emit(self._decoder.feed(piece.packets[:cut]))
         piece.packets, piece.has_key = held, False
         piece.size_bytes = sum(p.size for p in held)
 
-    def _emit(self, pictures: Iterator[_Picture]) -> Iterator[Frame]:
+    def _cut(self, piece: _Piece) -> int:
+        """Return where a piece may be cut: all before is shown before all that is held back."""
+        times = [self._time_s(p) for p in piece.packets]
+        latest = list(itertools.accumulate(times, max))
+        earliest = list(itertools.accumulate(reversed(times), min))[::-1]
+        last = len(times) - _HELD_BACK
+        return next((c for c in range(last, 1, -1) if latest[c - 1] <= earliest[c]), max(1, last))
+
+    def _emit(self, pictures: Iterator[Picture]) -> Iterator[Frame]:
         for want, pts, image in pictures:
             self.report.decoded = self._decoder.decoded
             self.report.broken_packets = self._decoder.broken
@@ -217,72 +230,6 @@ class Sampler:
             yield Frame(Sample(want.k, want.target_s, time_s, pts_s, want.role), image)
 
 
-class _GopDecoder:
-    """Feeds packets to the codec and takes the wanted pictures out."""
-
-    def __init__(self, context: av.VideoCodecContext, converter: Converter) -> None:
-        self._context, self._converter = context, converter
-        self._wanted: dict[int, list[Want]] = {}
-        self._last: av.VideoFrame | None = None
-        self.decoded = 0
-        self.broken = 0
-
-    def start(self) -> None:
-        """Forget what was decoded before: a GOP begins."""
-        self._wanted.clear()
-        self._last = None
-
-    def want(self, packets: list[av.Packet], wants: list[Want]) -> None:
-        """Remember which packets' pictures are wanted, and for what."""
-        for want in wants:
-            self._wanted.setdefault(packets[want.packet].pts or 0, []).append(want)
-
-    def needed(self, packets: list[av.Packet]) -> list[av.Packet]:
-        """Return the packets up to the last one whose picture is wanted."""
-        last = max((i for i, p in enumerate(packets) if p.pts in self._wanted), default=-1)
-        return packets[: last + 1]
-
-    def feed(self, packets: list[av.Packet]) -> Iterator[_Picture]:
-        """Decode packets, in decode order, and yield the wanted pictures that come out."""
-        for packet in packets:
-            wanted = packet.is_keyframe or packet.pts in self._wanted
-            self._context.skip_frame = "DEFAULT" if wanted else "NONREF"
-            try:
-                frames = self._context.decode(packet)
-            except av.error.FFmpegError:
-                self.broken += 1
-                continue
-            yield from self._take(frames)
-
-    def finish(self) -> Iterator[_Picture]:
-        """Drain the codec and answer what is still open with the last picture there is."""
-        try:
-            yield from self._take(self._context.decode(None))
-        except av.error.FFmpegError:
-            self.broken += 1
-        self._context.flush_buffers()
-        yield from self._answer_passed(math.inf, self._last)
-        self._wanted.clear()
-
-    def _take(self, frames: list[av.VideoFrame]) -> Iterator[_Picture]:
-        for frame in frames:
-            if frame.pts is None:
-                continue
-            self.decoded += 1
-            yield from self._answer_passed(frame.pts, self._last or frame)
-            self._last = frame
-            wants = self._wanted.pop(frame.pts, None)
-            if wants:
-                image = self._converter.image(frame)
-                for want in wants:
-                    yield want, frame.pts, image
-
-    def _answer_passed(self, pts: float, neighbour: av.VideoFrame | None) -> Iterator[_Picture]:
-        """Answer what never came out (a hidden or broken picture) with its neighbour.
-
-        Pictures come out in the order they are shown, so what is older will not come any more.
-        """
-        for late in sorted(p for p in self._wanted if p < pts):
-            image = self._converter.image(neighbour) if neighbour is not None else None
-            for want in self._wanted.pop(late):
-                yield want, neighbour.pts if neighbour is not None else None, image
+def _pts(packet: Packet) -> int:
+    """Return a packet's time stamp in ticks; every packet that is sampled has one."""
+    return packet.pts or 0

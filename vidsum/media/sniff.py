@@ -32,9 +32,7 @@ def check_input(path: Path) -> None:
     try:
         info = path.stat()
         if stat.S_ISDIR(info.st_mode):
-            raise MediaError(
-                f"{name} is a folder, not a video.", "Name the files in it."
-            )
+            raise MediaError(f"{name} is a folder, not a video.", "Name the files in it.")
         if not stat.S_ISREG(info.st_mode):
             raise MediaError(f"{name} is not a regular file.", _GENERAL_HINT)
         if info.st_size == 0:

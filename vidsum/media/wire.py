@@ -7,6 +7,7 @@ that a hostile file has taken over must not be able to run code in the program.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections.abc import Callable
 from typing import Any, BinaryIO
@@ -48,9 +49,17 @@ def read(read_bytes: Callable[[int], bytes]) -> tuple[Header, bytes] | None:
     if len(text) < header_bytes or len(blob) < blob_bytes:
         raise BadMessage("cut off in a message")
     try:
-        header = json.loads(text)
-    except ValueError as exc:
-        raise BadMessage("header is not JSON") from exc
+        header = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except (ValueError, RecursionError) as exc:
+        raise BadMessage("header is not JSON, or holds numbers that are none") from exc
     if not isinstance(header, dict):
         raise BadMessage("header is not an object")
     return header, blob
+
+
+def _finite(text: str) -> float:
+    """Return a number of a header; nothing that is measured is infinite or no number."""
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number

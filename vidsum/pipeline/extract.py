@@ -6,8 +6,9 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
+from vidsum import registry
 from vidsum.data import Coverage, Evidence, MediaInfo, Transcript
-from vidsum.errors import MediaError, OptionError
+from vidsum.errors import OptionError
 from vidsum.pipeline.hearing import hear
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen, promised_end_s, see
@@ -18,32 +19,29 @@ _CUT_OFF_S, _CUT_OFF_SHARE = 1.0, 0.02
 
 
 def gather(run: Run) -> Evidence:
-    """Return all that was seen and heard. Raises: MediaError, OptionError."""
+    """Return all that was seen and heard. Raises: MediaError, OptionError, BackendMissing."""
+    for stage in ("captioner", "reasoner"):
+        registry.choose(stage, run.options.tier)  # find out before minutes of work, not after
     info = _probe(run)
     _check_options(run, info)
-    with run.closing_decoders(), ThreadPoolExecutor(1, "hearing") as pool:
+    with ThreadPoolExecutor(1, "hearing") as pool:
         heard = pool.submit(hear, run, info)
         try:
             seen = see(run, info) if info.video is not None else None
+            transcript = heard.result()
         except BaseException:
-            # Whoever waits for the ears would wait for nothing: end their decoder as well.
-            with run.closing_decoders():
-                heard.cancel()
+            run.stop()  # the ears would go on to the end of the sound, and nobody would care
             raise
-        transcript = heard.result()
     return _evidence(run, info, seen, transcript)
 
 
 def _probe(run: Run) -> MediaInfo:
     with (
         run.meter.stage("probe", "video", "pyav") as account,
-        run.closing_decoders(),
         run.open_decoder() as decoder,
     ):
         info = decoder.probe()
         account.child_cpu_s = decoder.cpu_s
-    if info.video is None and not info.audio:
-        raise MediaError(f"{run.path.name} has neither pictures nor sound.")
     return info
 
 
@@ -65,10 +63,11 @@ def _evidence(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcri
     end_s = _end_s(run, info, seen, transcript, cut_off=missing_s > 0)
     coverage = None
     if seen is not None:
-        pictures_end_s = min(end_s, seen.report.end_s)
+        pictures_end_s = min(end_s, _pictures_end_s(info, seen))
         coverage = cover(seen, start_s, pictures_end_s, missing_s, run.options.interval_s)
         _note_damage(run, info, seen, coverage)
-    _note_late_cues(run, transcript, end_s)
+    if not missing_s:
+        _note_late_cues(run, transcript, end_s)
     return Evidence(
         info,
         seen.observations if seen else (),
@@ -81,6 +80,11 @@ def _evidence(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcri
         seen.overlay if seen else (),
         tuple(run.notices),
     )
+
+
+def _pictures_end_s(info: MediaInfo, seen: Seen) -> float:
+    """Return where the pictures end; where a decoder that died never got counts as well."""
+    return max(seen.report.end_s, (promised_end_s(info) or 0.0) if seen.stopped else 0.0)
 
 
 def _end_s(
@@ -101,7 +105,7 @@ def _end_s(
 def _missing_s(run: Run, info: MediaInfo, seen: Seen) -> float:
     """Return how many promised seconds never came: 0 unless the file looks cut off."""
     promised_s = promised_end_s(info)
-    if promised_s is None or run.options.end_s is not None:
+    if promised_s is None or run.options.end_s is not None or seen.stopped:
         return 0.0
     missing_s = promised_s - seen.report.file_end_s
     return missing_s if missing_s > max(_CUT_OFF_S, _CUT_OFF_SHARE * promised_s) else 0.0
@@ -115,13 +119,12 @@ def cover(
     The stretch between two looks is covered unless it is longer than two intervals. Seconds
     that the file lacks count as not covered.
     """
-    times = sorted({start_s, *(s.time_s for s in seen.samples), end_s})
+    times = sorted({start_s, *(s.time_s for s in seen.samples), end_s, end_s + missing_s})
     gaps = [(b - a, a) for a, b in pairwise(times)]
     largest_s, at_s = max(gaps, default=(0.0, start_s))
-    length_s = end_s - start_s
-    blind_s = sum(gap for gap, _ in gaps if gap > 2 * interval_s + 1e-6)
-    whole_s = length_s + missing_s
-    looked_share = 1.0 if whole_s <= 0 else (length_s - blind_s) / whole_s
+    whole_s = end_s + missing_s - start_s
+    blind_s = sum(gap for gap, at in gaps if gap > 2 * interval_s + 1e-6 or at >= end_s)
+    looked_share = 1.0 if whole_s <= 0 else (whole_s - blind_s) / whole_s
     return Coverage(len(seen.samples), len(seen.observations), seen.report.end_s,
                     looked_share, largest_s, at_s, missing_s)  # fmt: skip
 
@@ -141,8 +144,8 @@ def _note_damage(run: Run, info: MediaInfo, seen: Seen, coverage: Coverage) -> N
         run.note("lost-samples", f"{len(report.lost)} pictures could not be decoded "
                  f"(at {shown}{more}).", partial=True)  # fmt: skip
     elif report.broken_packets:
-        run.note("damaged", f"{report.broken_packets} damaged packets were met; "
-                 "every sample was decoded all the same.")  # fmt: skip
+        run.note("damaged", f"{report.broken_packets} damaged packets were met; pictures near "
+                 "them may be wrong in places.")  # fmt: skip
 
 
 def _note_late_cues(run: Run, transcript: Transcript, end_s: float) -> None:

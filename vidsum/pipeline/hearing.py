@@ -10,20 +10,17 @@ from vidsum.media.process import Decoder
 from vidsum.pipeline.run import Run
 from vidsum.transcribers.protocol import Transcriber, TranscriptRequest
 
-_ORDER = ("subtitles", "none")
-"""Subtitles cost nothing and beat every recogniser, so they come first in every tier."""
-
 
 def hear(run: Run, info: MediaInfo) -> Transcript:
     """Return the transcript, or an honest empty one. Sound that cannot be read is only noted."""
     run.listen(StageStarted("listening", "s", info.duration_s))
     found: Transcript | None = None
-    for name in _ORDER:
+    for name in registry.candidates("transcriber", run.options.tier):
         transcriber: Transcriber = registry.load("transcriber", name)
         try:
             found = _ask(run, info, transcriber)
         except MediaError as exc:
-            if info.video is None:
+            if info.video is None or run.stopped:
                 raise
             run.note("sound-unreadable", f"The sound is not used: {exc.message}")
         if found is not None:
@@ -56,7 +53,6 @@ def _ask(run: Run, info: MediaInfo, transcriber: Transcriber) -> Transcript | No
         found = transcriber.transcribe(request)
         account.child_cpu_s = sum(decoder.cpu_s for decoder in opened)
         account.add(segments=len(found.segments) if found else 0)
-        if found is not None:
-            if found.heard_s is not None:
-                account.add(audio_s=found.heard_s, speech_s=found.speech_s or 0.0)
+        if found is not None and found.heard_s is not None:
+            account.add(audio_s=found.heard_s, speech_s=found.speech_s or 0.0)
     return found

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidsum.config import Options
 from vidsum.costs.meter import Meter
 from vidsum.data import Notice
+from vidsum.errors import DecodeStopped
 from vidsum.events import Listener, Noted, ignore
 from vidsum.media.process import Decoder
 
@@ -25,6 +24,7 @@ class Run:
     meter: Meter = field(default_factory=Meter)
     notices: list[Notice] = field(default_factory=list)
     _decoders: list[Decoder] = field(default_factory=list)
+    _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, code: str, message: str, *, partial: bool = False) -> None:
@@ -37,20 +37,26 @@ class Run:
         """Tell whoever wants to know more; it is not part of the result."""
         self.listen(Noted("info", message))
 
+    @property
+    def stopped(self) -> bool:
+        """Whether this run was given up."""
+        return self._stopped
+
     def open_decoder(self) -> Decoder:
-        """Return a decode process for the video; the caller enters and leaves it."""
-        decoder = Decoder(self.path)
+        """Return a decode process for the video; the caller enters and leaves it.
+
+        Raises: DecodeStopped when the run was given up.
+        """
         with self._lock:
+            if self._stopped:
+                raise DecodeStopped("The run was stopped.")
+            decoder = Decoder(self.path)
             self._decoders.append(decoder)
         return decoder
 
-    @contextmanager
-    def closing_decoders(self) -> Iterator[None]:
-        """End every decode process when the block ends, also one that another thread reads."""
-        try:
-            yield
-        finally:
-            with self._lock:
-                decoders, self._decoders = self._decoders, []
-            for decoder in decoders:
-                decoder.close()
+    def stop(self) -> None:
+        """Give the run up: end every decode process, whichever thread reads from it."""
+        with self._lock:
+            self._stopped = True
+            for decoder in self._decoders:
+                decoder.kill()

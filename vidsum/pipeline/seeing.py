@@ -18,12 +18,13 @@ from vidsum.data import (
     Sample,
     ScreenText,
 )
-from vidsum.errors import DecodeStopped, MediaError
+from vidsum.errors import DecodeStopped, MediaError, OptionError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.media.dedupe import keep_distinct
 from vidsum.media.picture import measure
 from vidsum.media.plan import Grid
 from vidsum.media.process import Decoder, FramesReport
+from vidsum.media.sniff import shown
 from vidsum.ocr.overlay import constant_overlay, without
 from vidsum.ocr.protocol import TextReader
 from vidsum.pipeline.run import Run
@@ -35,12 +36,13 @@ PICTURE_SIDE_PX = 512
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the eyes found. ``samples`` are all of them in order of time, kept or not."""
+    """What the eyes found. ``stopped``: the decoder died before it was through."""
 
     observations: tuple[Observation, ...]
     dropped: tuple[DroppedSample, ...]
     overlay: tuple[str, ...]
     report: FramesReport
+    stopped: bool = False
 
     @property
     def samples(self) -> list[Sample]:
@@ -60,7 +62,9 @@ def see(run: Run, info: MediaInfo) -> Seen:
     observations = tuple(eyes.described(cleaned))
     eyes.account()
     run.listen(StageFinished("looking", f"{len(observations)} kept, {len(eyes.dropped)} dropped"))
-    return Seen(observations, tuple(eyes.dropped), tuple(sorted(overlay)), eyes.report)
+    return Seen(
+        observations, tuple(eyes.dropped), tuple(sorted(overlay)), eyes.report, eyes.stopped
+    )
 
 
 _STEPS = ("decode", "dedupe", "measure", "ocr", "describe")
@@ -88,6 +92,7 @@ class _Eyes:
         self.observations: list[Observation] = []
         self.dropped: list[DroppedSample] = []
         self.report = FramesReport()
+        self.stopped = False
 
     @property
     def length_s(self) -> float:
@@ -102,12 +107,24 @@ class _Eyes:
             except DecodeStopped as exc:
                 if not self.observations and not self.dropped:
                     raise
+                self.stopped = True
                 self._run.note("decode-stopped", f"{exc.message} What came before it is used.",
                                partial=True)  # fmt: skip
             self.report = decoder.frames_report or self._report_so_far()
             self._decode_cpu_s = decoder.cpu_s
         if not self.observations:
-            raise MediaError("No picture could be decoded.", "The file may be damaged.")
+            self._explain_nothing()
+
+    def _explain_nothing(self) -> None:
+        """Tell damage from a stretch that has no pictures. Raises: MediaError, OptionError."""
+        if self.report.lost:
+            raise MediaError(f"{shown(self._run.path)}: no picture could be decoded.",
+                             "The file may be damaged.")  # fmt: skip
+        start_s, end_s = self._grid.start_s, self.report.end_s
+        if self._info.duration_s is None and start_s >= end_s:
+            raise OptionError(f"--start ({start_s:g} s) is past the end of the video "
+                              f"({end_s:.1f} s).")  # fmt: skip
+        self._run.note("no-pictures", "There are no pictures in the time that was asked for.")
 
     def _watch_frames(self, decoder: Decoder) -> None:
         side_px = TEXT_SIDE_PX if self._reader is not None else PICTURE_SIDE_PX

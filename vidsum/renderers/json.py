@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vidsum.data import SCHEMA_VERSION, DroppedSample, MediaInfo, Observation, Result
+
+_CONTROL = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 
 
 def to_json(result: Result) -> str:
@@ -16,12 +19,12 @@ def to_json(result: Result) -> str:
     return _dump(as_object(result))
 
 
-def many_to_json(results: Sequence[Result], failed: Mapping[str, str]) -> str:
-    """Return several results as one JSON object; ``failed`` maps paths to messages."""
+def many_to_json(results: Sequence[Result], failed: Sequence[tuple[Path, str]]) -> str:
+    """Return several results as one JSON object; ``failed`` pairs paths with messages."""
     return _dump({
         "schema_version": SCHEMA_VERSION,
         "results": [as_object(result) for result in results],
-        "failed": [{"path": path, "error": text} for path, text in failed.items()],
+        "failed": [{"path": path_text(path), "error": _plain(text)} for path, text in failed],
     })  # fmt: skip
 
 
@@ -53,13 +56,18 @@ def as_object(result: Result) -> dict[str, Any]:
     }
 
 
+def escape_controls(text: str) -> str:
+    """Return JSON in which every character that could drive a terminal is ``\\uXXXX``."""
+    return _CONTROL.sub(lambda m: f"\\u{ord(m.group()):04x}", text)
+
+
 def path_text(path: Path) -> str:
     """Return a path that fits into JSON: bytes that are no UTF-8 as ``\\xNN``."""
     return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _dump(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    return escape_controls(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
 
 
 def _source(info: MediaInfo) -> dict[str, Any]:

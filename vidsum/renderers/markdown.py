@@ -41,16 +41,7 @@ def _item(item: Item) -> str:
     when = f"`{item.when}` " if item.when else ""
     lead = f"**{escape(item.lead)}**" if item.lead else ""
     joint = ": " if lead and item.text else ""
-    text = _with_commands(item.text) if item.commands else escape(item.text)
-    return f"- {when}{lead}{joint}{text}"
-
-
-def _with_commands(text: str) -> str:
-    """Escape all but what stands in backquotes; code spans are shown as they are."""
-    parts = text.split("`")
-    if len(parts) % 2 == 0:
-        return escape(text)
-    return "".join(f"`{part}`" if i % 2 else escape(part) for i, part in enumerate(parts))
+    return f"- {when}{lead}{joint}{escape(item.text)}"
 
 
 def _table(table: Table) -> str:

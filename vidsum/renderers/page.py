@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vidsum.data import Chapter, MediaInfo, Receipt, Result, StageCost
-from vidsum.renderers.wording import clock, file_name, number, safe
+from vidsum.wording import clock, file_name, number, safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +26,11 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One line of a list: when, what in bold, and the rest.
-
-    ``commands``: the text is our own and holds commands in backquotes.
-    """
+    """One line of a list: when, what in bold, and the rest."""
 
     when: str
     lead: str = ""
     text: str = ""
-    commands: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +78,7 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
     blocks += [Heading("How this was made"), Paragraph(safe(summary.method))]
     if summary.more:
         blocks.append(
-            Items(tuple(Item("", text=safe(line), commands=True) for line in summary.more))
+            Items(tuple(Item("", text=safe(line)) for line in summary.more))
         )
     blocks += [Heading("What it took"), _receipt(result.receipt), _total(result.receipt)]
     return Page(safe(summary.title), tuple(blocks))
