@@ -39,11 +39,11 @@ def extract(run: Run) -> Evidence:
 def bundle(run: Run, evidence: Evidence) -> Bundle:
     """Put the evidence in order of time and count its tokens."""
     from vidsum import tokens
-    from vidsum.timeline import timeline
+    from vidsum.timeline import as_line, timeline
 
     with run.meter.stage("bundle", "text", "timeline") as account:
         entries = timeline(evidence)
-        text = "\n".join(entry.text for entry in entries)
+        text = "\n".join(as_line(entry) for entry in entries)
         count, origin = tokens.count(text, tokens.cached_encoder())
         account.add(lines=len(entries))
     return Bundle(evidence, entries, count, origin)

@@ -208,9 +208,11 @@ def _read(entry: OptionEntry, value: object, source: str) -> Any:
 
 
 def _file_values(file: Path | None, table: Mapping[str, OptionEntry]) -> dict[str, Any]:
-    if file is None or not file.exists():
+    if file is None:
         return {}
     try:
+        if not file.exists():
+            return {}
         found = tomllib.loads(file.read_text("utf-8"))
     except OSError as exc:
         raise OptionError(f"The config file {file} cannot be read: {exc.strerror}.") from exc

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from vidsum.data import Evidence, MediaInfo, Observation, TimelineEntry
+from vidsum.wording import escape_controls, file_name, path_text
 
 _FACT_TAGS = {
     "title": "Title in the file",
@@ -113,7 +115,7 @@ class _States:
 
 
 def _facts(info: MediaInfo, end_s: float) -> Iterator[TimelineEntry]:
-    facts = [("File name", info.path.name, "file name")]
+    facts = [("File name", file_name(info.path), "file name")]
     seen = set()
     for key, words in _FACT_TAGS.items():
         value = " ".join(info.tags.get(key, "").split())
@@ -129,3 +131,15 @@ def _speech(evidence: Evidence) -> Iterator[TimelineEntry]:
         words = segment.text.replace("\n", " ")
         source = evidence.transcript.source
         yield TimelineEntry(f"s{number}", "speech", segment.start_s, segment.end_s, words, source)
+
+
+def as_line(entry: TimelineEntry) -> str:
+    """Return one entry as one line of JSON, without characters that drive a terminal."""
+    fields = {
+        "id": entry.id,
+        "kind": entry.kind,
+        "start": round(entry.start_s, 1),
+        "end": round(entry.end_s, 1),
+        "text": path_text(entry.text),
+    }
+    return escape_controls(json.dumps(fields, ensure_ascii=False))

@@ -202,3 +202,20 @@ def test_bare_vidsum_shows_the_help_and_exits_2(folder: Path) -> None:
     assert ended.out == ""
     assert "\\n" not in ended.err
     assert "Usage: vidsum [OPTIONS] VIDEO..." in ended.err.splitlines()[0]
+
+
+def test_an_address_is_not_fetched(folder: Path) -> None:
+    refused(folder, 3, "is an address", "http://127.0.0.1:9/talk.mp4")
+
+
+def test_stdin_is_said_not_to_work(folder: Path) -> None:
+    refused(folder, 3, "cannot be read from a pipe", "-")
+
+
+def test_a_misspelt_command_is_not_taken_for_a_file(folder: Path) -> None:
+    refused(folder, 2, "Did you mean bundle?", "bundel", "talk.mp4")
+
+
+def test_bundle_into_a_folder(folder: Path) -> None:
+    (folder / "out").mkdir()
+    refused(folder, 2, "out is a folder", "bundle", "talk.mp4", "-o", "out")

@@ -293,3 +293,30 @@ def test_nothing_from_the_file_stands_outside_the_fence(
     for hostile in ("IGNORE", "film.mp4", "Obey"):
         assert hostile not in before + after
     assert {c for c in text if not c.isprintable()} == {"\n"}
+
+
+def test_a_file_on_stdin_by_its_device_name_works(talk: Path) -> None:
+    command = f"{sys.executable} -m vidsum /dev/stdin -q --json {' '.join(FAST)} < {talk}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["frames"]
+
+
+def test_bundle_of_a_cut_off_file_says_so_and_exits_7(
+    talk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    part = tmp_path / "part.mp4"
+    part.write_bytes(talk.read_bytes()[:400_000])
+    assert run(["bundle", str(part), "-q", *FAST]) == 7
+    assert "Part of the video is missing" in capfd.readouterr().out
+
+
+def test_a_terminal_that_does_not_know_its_width_still_gets_a_page(talk: Path) -> None:
+    command = f"{sys.executable} -m vidsum {talk} -q {' '.join(FAST)}"
+    done = subprocess.run(
+        ["script", "-qec", command, "/dev/null"], stdin=subprocess.DEVNULL,
+        env=os.environ | {"COLUMNS": "0"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "How Tides Work" in done.stdout
+    assert "What it took" in done.stdout

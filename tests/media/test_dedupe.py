@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image as Pillow
+from PIL import ImageDraw, ImageFont
 
 from vidsum.data import DroppedSample, Frame, Sample
 from vidsum.media.dedupe import keep_distinct
@@ -256,3 +257,25 @@ def test_each_slide_of_the_talk_is_kept(talk: Path) -> None:
     assert found.count("black") == 1
     assert "transition" not in found
     assert 13 <= found.count("keep") <= 18  # 13 slides, one of them moves
+
+
+def written(words: str, size: int = 20) -> Picture:
+    """A white page, 1280x720, with a few words in small type."""
+    page = Pillow.new("RGB", (1280, 720), "white")
+    ImageDraw.Draw(page).text((80, 60), words, "black", ImageFont.load_default(size=size))
+    return np.asarray(page)
+
+
+@pytest.mark.parametrize("size", [20, 28, 60])
+def test_a_page_whose_words_change_is_kept(size: int) -> None:
+    pages = [written(w, size) for w in ("Agenda of today", "Budget of 2025", "Budget of 2025")]
+    assert verdicts(pages) == ["keep", "keep", "duplicate of 1"]
+
+
+def test_noise_keeps_nothing() -> None:
+    rng = np.random.default_rng(7)
+    page = written("Agenda of today").astype(np.int16)
+    noisy = [
+        np.clip(page + rng.integers(-12, 13, page.shape), 0, 255).astype(np.uint8) for _ in range(3)
+    ]
+    assert verdicts(noisy) == ["keep", "duplicate of 0", "duplicate of 0"]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from vidsum.data import Segment
 from vidsum.errors import MediaError
+from vidsum.languages import same_language
 from vidsum.media.plan import Grid
 from vidsum.media.process import Decoder
 from vidsum.media.subtitles import (
@@ -20,7 +21,6 @@ from vidsum.media.subtitles import (
     find_sidecars,
     read_file,
     read_track,
-    same_language,
     sidecar_language,
 )
 
@@ -477,3 +477,37 @@ def test_a_picture_track_is_listed_and_not_readable(tmp_path: Path, clip_folder:
         (track,) = decoder.probe().text
     assert track.codec == "hdmv_pgs_subtitle"
     assert not track.readable
+
+
+def test_cyrillic_in_an_8_bit_encoding_is_guessed(tmp_path: Path) -> None:
+    words = "Привет всем, сегодня мы говорим о том, как работают приливы и отливы."
+    cues = read(tmp_path, "a.srt", f"1\n00:00:01,000 --> 00:00:04,000\n{words}\n".encode("cp1251"))
+    assert [cue.text for cue in cues] == [words]
+
+
+def test_the_content_counts_and_not_the_suffix(tmp_path: Path) -> None:
+    cues = read(tmp_path, "a.vtt", "1\n00:00:01,000 --> 00:00:04,000\nhello\n")
+    assert [(c.start_s, c.text) for c in cues] == [(1.0, "hello")]
+    script = "[Script Info]\n\n[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,hi\n"
+    assert [c.text for c in read(tmp_path, "a.srt", script)] == ["hi"]
+
+
+def test_numbers_between_cues_are_no_text(tmp_path: Path) -> None:
+    text = "1\n00:00:01,000 --> 00:00:02,000\none\n2\n00:00:03,000 --> 00:00:04,000\n1984\n"
+    assert [c.text for c in read(tmp_path, "a.srt", text)] == ["one", "1984"]
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("piece", ["\n", "< ", "{}", "{\\p1}", "{", "<", "&", "-->"])
+@pytest.mark.parametrize("suffix", ["srt", "vtt", "ass"])
+def test_a_hostile_cue_takes_no_minutes(tmp_path: Path, piece: str, suffix: str) -> None:
+    body = piece * (100_000 // len(piece))
+    text = {
+        "srt": f"1\n00:00:01,000 --> 00:00:02,000\n{body}\n",
+        "vtt": f"WEBVTT\n\n00:01.000 --> 00:02.000\n{body}\n",
+        "ass": f"[Events]\nDialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,{body}\n",
+    }[suffix]
+    try:
+        assert len(read(tmp_path, f"a.{suffix}", text)) <= 2
+    except MediaError as exc:
+        assert "holds no subtitles" in exc.message

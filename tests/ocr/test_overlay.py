@@ -96,6 +96,16 @@ def test_no_texts_no_overlay() -> None:
     assert constant_overlay([]) == frozenset()
 
 
+@pytest.mark.timeout(20)
+def test_hours_of_frames_with_many_lines_that_stay_are_looked_at_once() -> None:
+    stays = [line(f"{word} stays here", top=0.1 * row) for row, word in enumerate("abcdef")]
+    texts = [
+        screen(i, *stays, line("only " + "".join(chr(ord("a") + int(d)) for d in str(i)), 0.8))
+        for i in range(8_000)
+    ]
+    assert len(constant_overlay(texts)) == 6
+
+
 # ---- clocks -------------------------------------------------------------------------------
 
 

@@ -75,7 +75,7 @@ def test_pictures_that_end_before_the_sound_are_no_damage(tmp_path: Path) -> Non
     path = tmp_path / "long_sound.mkv"
     write_av(path, video_s=4, audio_s=12)
     found = extract(path)
-    assert found.notices == ()
+    assert [(n.code, n.partial) for n in found.notices] == [("pictures-partly", False)]
     assert found.end_s == pytest.approx(12, abs=0.2)
     assert found.coverage is not None
     assert found.coverage.missing_s == 0

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from reasoner.factory import entries
 
 from vidsum.data import TimelineEntry
+from vidsum.reasoner.sentence_ends import ends_sentence
 from vidsum.reasoner.sentences import Sentence, sentences, width
-from vidsum.reasoner.wording import plain
+from vidsum.wording import safe
 
 
 def texts(*cues: str, language: str | None = None, gap_s: float = 0.2) -> list[str]:
@@ -160,7 +161,54 @@ def test_nothing_said_gives_no_sentence(cue: str) -> None:
 
 
 def test_control_characters_and_escapes_are_taken_out() -> None:
-    assert texts("Hi\x1b[31m there\x07,\u202e friend.") == ["Hi[31m there, friend."]
+    assert texts("Hi\x1b[31m there\x07,\u202e friend.") == ["Hi there, friend."]
+
+
+# ---- hostile text
+
+
+HOSTILE = {
+    "dots": "." * 199_000 + "x",
+    "dots and spaces": ". " * 99_000 + "x",
+    "abbreviations": "Dr. " * 50_000,
+    "marks that always end": "。x" * 100_000,
+    "closing quotes": 'x.' + '"' * 198_000 + "x",
+    "closing guillemets": "x." + " »" * 99_000 + "x",
+    "open brackets": "(A" * 100_000,
+    "empty lines": "a" + "\n" * 198_000 + "b",
+    "capitals": "A" * 100_000 + " " + "A" * 99_000,
+    "notes": "♪a" * 100_000,
+    "escapes": "\x1b]" * 100_000,
+    "one word": "a.b" * 66_000,
+}  # fmt: skip
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_huge_cue_made_to_be_slow_is_not(name: str) -> None:
+    found = texts(HOSTILE[name], "The sea comes in.")
+    assert found[-1].endswith("The sea comes in.")
+    assert all(width(text) <= 280 for text in found)
+
+
+@pytest.mark.timeout(20)
+def test_an_abbreviation_that_never_ends_its_sentence_is_looked_at_once() -> None:
+    assert ends_sentence("Dr. " * 50_000 + "Yes.", "No.", cased=True)
+    assert not ends_sentence("." * 200_000 + "x", "No.", cased=True)
+
+
+def test_of_an_endless_cue_the_first_two_hours_are_quoted_in_their_place() -> None:
+    cue = TimelineEntry("s1", "speech", 0.0, 300.0, "Tides come and go. " * 15_000, "test")
+    found = sentences([cue])
+    assert len(found) == 5_264
+    assert found[-1].end_s == pytest.approx(300 * 100_000 / 285_000, abs=0.1)
+
+
+def test_opening_guillemets_do_not_close_a_sentence() -> None:
+    assert texts("Er kam heim. »Ja«, sagte er.", language="de") == [
+        "Er kam heim.",
+        "»Ja«, sagte er.",
+    ]
 
 
 WORDS = st.sampled_from(
@@ -187,6 +235,6 @@ def test_every_sentence_stands_verbatim_in_the_cues_that_it_names(
     for one in found:
         rests_on = [by_id[id_] for id_ in one.evidence]
         assert one.text
-        assert one.text in plain(" ".join(entry.text for entry in rests_on))
+        assert one.text in " ".join(safe(entry.text) for entry in rests_on)
         assert rests_on[0].start_s <= one.start_s <= one.end_s <= rests_on[-1].end_s + 1e-9
     assert in_order(found)

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vidsum.reasoner.keywords import Passage, PhraseBook
-from vidsum.reasoner.languages import language_name, two_letters
 from vidsum.reasoner.terms import lexicon, stem
 from vidsum.reasoner.weights import tf_idf
 
@@ -89,13 +88,6 @@ def test_a_wrong_code_is_not_believed_and_a_right_one_is() -> None:
 def test_in_a_language_without_list_short_words_say_nothing_unless_they_are_names() -> None:
     russian = lexicon("ru", [])
     assert russian.terms("Он и она на Луне NASA ЦУП") == ["луне", "nasa", "цуп"]
-
-
-def test_codes_and_names_of_languages() -> None:
-    assert [two_letters(code) for code in ("eng", "pt-BR", "ger", "xx")] == ["en", "pt", "de", "xx"]
-    assert language_name("jpn") == "Japanese"
-    assert language_name("und") is None
-    assert language_name(None) is None
 
 
 def test_tf_idf_weighs_by_the_formula() -> None:

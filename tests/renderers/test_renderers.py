@@ -13,17 +13,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from rich.console import Console
 
 from vidsum.data import Result
+from vidsum.errors import MediaError
 from vidsum.renderers.json import many_to_json, to_json
 from vidsum.renderers.markdown import escape, markdown
 from vidsum.renderers.page import page
 from vidsum.renderers.terminal import show
 from vidsum.renderers.text import text
-from vidsum.renderers.wording import clock, file_name, number, safe
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -84,37 +82,17 @@ def test_json_is_one_object_that_holds_everything(result: Result) -> None:
 
 
 def test_json_of_several_is_one_object(result: Result) -> None:
-    found = json.loads(
-        many_to_json([result, result], [(Path("/x.mp4"), "x.mp4 is empty (0 bytes).")])
-    )
+    failure = MediaError("x.mp4 is empty (0 bytes).", "Was the copy finished?")
+    found = json.loads(many_to_json([result, result], [(Path("/x.mp4"), failure)]))
     assert len(found["results"]) == 2
-    assert found["failed"] == [{"path": "/x.mp4", "error": "x.mp4 is empty (0 bytes)."}]
-
-
-@pytest.mark.parametrize(
-    ("time_s", "expected"),
-    [(0, "0:00"), (59.99, "0:59"), (60, "1:00"), (3599.9, "59:59"), (3661, "1:01:01"),
-     (35999.9999999, "10:00:00")],
-)  # fmt: skip
-def test_clock(time_s: float, expected: str) -> None:
-    assert clock(time_s) == expected
-
-
-@pytest.mark.parametrize(("value", "expected"), [(3, "3"), (1562.0, "1,562"), (12.345, "12.3")])
-def test_number(value: float, expected: str) -> None:
-    assert number(value) == expected
-
-
-def test_a_name_that_is_no_utf8_is_shown_escaped() -> None:
-    assert file_name(Path(os.fsdecode(b"caf\xe9\n.mp4"))) == "caf\\xe9 .mp4"
-
-
-@given(st.text())
-def test_safe_text_is_one_printable_line(words: str) -> None:
-    found = safe(words)
-    assert "\n" not in found
-    assert "\x1b" not in found
-    assert found == safe(found)
+    assert found["failed"] == [
+        {
+            "path": "/x.mp4",
+            "error": "x.mp4 is empty (0 bytes).",
+            "hint": "Was the copy finished?",
+            "exit_code": 3,
+        }
+    ]
 
 
 @pytest.mark.parametrize(

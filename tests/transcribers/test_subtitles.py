@@ -19,6 +19,9 @@ from vidsum.transcribers.subtitles import SubtitleTranscriber
 CUES: list[Cue] = [(1, 2, "one"), (3, 6, "two"), (7, 12, "three")]
 
 
+NOT_IN = "There are no subtitles in "
+
+
 @pytest.fixture
 def plain(tmp_path: Path, clip_folder: Path) -> Path:
     """A video without text."""
@@ -60,7 +63,7 @@ def told(
     )
     transcript = SubtitleTranscriber().transcribe(request)
     if warned is None:
-        assert said == []
+        assert [text for text in said if not text.startswith(NOT_IN)] == []
     else:
         warned += said
     return transcript
@@ -187,10 +190,33 @@ def test_the_second_file_is_read_when_the_first_is_broken(plain: Path) -> None:
     assert len(warned) == 1
 
 
-def test_an_empty_file_is_passed_by_without_a_word(plain: Path) -> None:
+def test_an_empty_file_is_named_and_passed_by(plain: Path) -> None:
     video = with_tracks(plain, [("eng", "default", "from inside")])
     beside(video, "film.srt", b"")
-    assert words(told(video)) == ["from inside"]
+    warned: list[str] = []
+    assert words(told(video, warned=warned)) == ["from inside"]
+    assert warned == ["The subtitle file film.srt holds no lines."]
+
+
+def test_a_language_that_is_not_there_is_said(plain: Path) -> None:
+    warned: list[str] = []
+    assert words(told(with_tracks(plain, TRACKS), "it", warned=warned)) == ["english"]
+    assert warned == ["There are no subtitles in Italian; used: embedded subtitles, track 3 (eng)."]
+
+
+def test_a_track_in_the_language_beats_a_file_in_another(plain: Path) -> None:
+    video = with_tracks(plain, [("fra", "0", "french inside")])
+    beside(video, "film.en.srt", srt([(1, 2, "english beside")]))
+    assert words(told(video, "fr")) == ["french inside"]
+    assert words(told(video, "en")) == ["english beside"]
+    assert words(told(video)) == ["english beside"]
+
+
+def test_without_a_wish_the_language_of_the_sound_counts(talk: Path, tmp_path: Path) -> None:
+    video = Path(shutil.copy(talk, tmp_path))
+    beside(video, "talk.de.srt", srt([(1, 2, "deutsch")]))
+    beside(video, "talk.en.srt", srt([(1, 2, "english")]))
+    assert words(told(video)) == ["english"]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
 from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.data import Caption, PictureFacts, ScreenText
 from vidsum.media.picture import BLACK_LUMA, WHITE_LUMA
+from vidsum.wording import safe
 
 _CONFIDENCE = 0.8
 _QUOTES, _WORDY = 4, 3
@@ -69,9 +69,8 @@ def _title(text: ScreenText) -> str:
 
 
 def _clean(text: str) -> str:
-    """Take out control and format characters and what would end a quote; text is untrusted."""
-    visible = (" " if unicodedata.category(c).startswith(("C", "Z")) else c for c in text)
-    return " ".join("".join(visible).replace('"', "'").split())
+    """Take out what is not seen and what would end a quote; text is untrusted."""
+    return safe(text).replace('"', "'")
 
 
 def _is_part(line: str, title: str) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, video_options
+from vidsum.errors import EXIT_PARTIAL
 
 
 @click.command()
@@ -16,13 +17,14 @@ from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, vid
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path),
               help="Write to this file instead of stdout.")  # fmt: skip
 @common_options
-def bundle(video: Path, output: Path | None, config: Path | None, quiet: bool, verbose: bool,
-           **flags: Any) -> None:  # fmt: skip
+@click.pass_context
+def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path | None,
+           quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
     """Print what was seen, heard and read as a prompt for any chat model.
 
     The prompt is prompts/summary.md with the video's timeline; --prompts takes your own.
     """
-    from vidsum import api
+    from vidsum import api, tokens
     from vidsum.cli.output import check_output, write_stdout, write_whole
     from vidsum.cli.progress import progress
     from vidsum.cli.report import say
@@ -39,5 +41,7 @@ def bundle(video: Path, output: Path | None, config: Path | None, quiet: bool, v
     else:
         write_whole(output, text)
     if not quiet:
-        about = "" if packed.tokens_origin == "measured" else "about "
-        say(f"the timeline is {about}{packed.tokens:,} tokens ({packed.tokens_origin})")
+        count, origin = tokens.count(text, tokens.cached_encoder())
+        say(f"the prompt is {'' if origin == 'measured' else 'about '}{count:,} tokens ({origin})")
+    if any(notice.partial for notice in packed.evidence.notices):
+        ctx.exit(EXIT_PARTIAL)

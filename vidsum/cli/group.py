@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from pathlib import Path
+
 import click
 
 DEFAULT_COMMAND = "summarize"
@@ -17,6 +20,10 @@ class DefaultGroup(click.Group):
         """Put the default command in front unless a command or a group option stands there."""
         own = {"--help", "-h", "--version"}
         if args and args[0] not in self.commands and args[0] not in own:
+            near = difflib.get_close_matches(args[0], self.commands, n=1)
+            if near and not Path(args[0]).exists():
+                raise click.UsageError(f"There is no command or file {args[0]!r}. "
+                                       f"Did you mean {near[0]}?", ctx)  # fmt: skip
             args = [DEFAULT_COMMAND, *args]
         return super().parse_args(ctx, args)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from vidsum.errors import OptionError, OutputError
-from vidsum.media.sniff import shown
+from vidsum.wording import shown
 
 _MAX_NAME_BYTES = 240
 _SUFFIX_FORMATS = {".md": "md", ".markdown": "md", ".json": "json", ".txt": "txt"}
@@ -36,6 +36,8 @@ def check_output(output: Path, inputs: Sequence[Path], form: str | None) -> None
     Raises: OptionError for a name that gives no format or is an input, OutputError for a place
     that cannot be written to or a file there that is no result.
     """
+    if output.is_dir():
+        raise OptionError(f"{shown(output)} is a folder.", "Name a file in it.")
     if output.suffix.lower() not in _SUFFIX_FORMATS:
         if form is None:
             raise OptionError(f"{shown(output)} does not end in .md, .json or .txt.",

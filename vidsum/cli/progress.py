@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self, TextIO
 
 from vidsum.cli.report import say
 from vidsum.events import Event, Noted, StageAdvanced, StageFinished, StageStarted
-from vidsum.renderers.wording import safe
+from vidsum.wording import safe
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID

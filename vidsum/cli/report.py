@@ -6,6 +6,7 @@ import contextlib
 import sys
 
 from vidsum.errors import VidsumError
+from vidsum.wording import escaped
 
 
 def say(text: str) -> None:
@@ -13,14 +14,9 @@ def say(text: str) -> None:
     if sys.stderr is None:
         return  # print would take stdout in its place
     with contextlib.suppress(OSError, ValueError):
-        print(f"vidsum: {_one_line(text)}", file=sys.stderr, flush=True)
+        print(f"vidsum: {escaped(text)}", file=sys.stderr, flush=True)
 
 
 def say_error(exc: VidsumError) -> None:
     """Print an error and its hint as one line on stderr."""
     say(f"error: {exc.message} {exc.hint}".rstrip())
-
-
-def _one_line(text: str) -> str:
-    raw = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in raw)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from vidsum.config import Options
     from vidsum.data import Result
 
+_NARROWEST, _USUAL_WIDTH = 20, 80
+
 
 @click.command()
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...",
@@ -60,7 +62,7 @@ class Batch:
     @property
     def place(self) -> Path | None:
         """The output as a path; None is stdout."""
-        return Path(self.output) if self.output else None
+        return Path(self.output) if self.output and self.output != "-" else None
 
     @property
     def form(self) -> str | None:
@@ -74,7 +76,7 @@ class Batch:
         """Whether the results go into a folder, each in a file of its own."""
         from vidsum.cli.output import is_folder
 
-        return self.output is not None and is_folder(Path(self.output), self.output)
+        return self.place is not None and is_folder(self.place, self.output or "")
 
     @property
     def gathered(self) -> bool:
@@ -93,7 +95,7 @@ class Batch:
     def check(self) -> None:
         """Find out now what would make the output fail. Raises: OptionError, OutputError."""
         from vidsum.cli.output import check_output, check_output_folder
-        from vidsum.media.sniff import shown
+        from vidsum.wording import shown
 
         if self.place is None:
             return
@@ -118,8 +120,7 @@ class Batch:
         if self.gathered:
             from vidsum.renderers.json import many_to_json
 
-            failed = [(video, exc.message) for video, exc in self._failed]
-            self._emit(many_to_json(self._results, failed), self.place)
+            self._emit(many_to_json(self._results, self._failed), self.place)
 
     def _add(self, video: Path) -> None:
         from vidsum import api
@@ -178,4 +179,7 @@ def _show(result: Result, *, timeline: bool) -> None:
     from vidsum.renderers.page import page
     from vidsum.renderers.terminal import show
 
-    show(page(result, with_timeline=timeline), Console())
+    console = Console()
+    if console.width < _NARROWEST:  # COLUMNS=0, a terminal that does not know its size
+        console.width = _USUAL_WIDTH
+    show(page(result, with_timeline=timeline), console)

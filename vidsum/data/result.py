@@ -100,8 +100,8 @@ class Receipt:
 class Bundle:
     """What a reasoner gets: the evidence, and its timeline in order of time.
 
-    ``tokens`` counts the timeline's text; ``tokens_origin`` is ``measured`` when a tokenizer
-    counted them and ``estimated`` otherwise.
+    ``tokens`` counts the timeline as lines of JSON, as a prompt has them; ``tokens_origin`` is
+    ``measured`` when a tokenizer counted them and ``estimated`` otherwise.
     """
 
     evidence: Evidence

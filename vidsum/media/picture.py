@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 
     Grey = NDArray[np.uint8]
     """uint8 [height, width], luma."""
+    Detail = NDArray[np.uint8]
+    """uint8 [height, width], luma, longest side 480."""
     Thumbnail = NDArray[np.float32]
     """float32 [32, 32], luma 0–255."""
 
 BlankKind = Literal["black", "white", "plain"]
 
 THUMBNAIL_PX = 32
+_DETAIL_LONG_PX, _STRONG_CHANGE = 480, 40
 BLACK_LUMA, WHITE_LUMA = 20, 240
 """Mean luma up to which a blank picture is called black, and from which on white."""
 _BLOCKS = 8
@@ -70,6 +73,21 @@ def largest_block_difference(a: Thumbnail, b: Thumbnail) -> float:
     side = THUMBNAIL_PX // _BLOCKS
     blocks = np.abs(a - b).reshape(_BLOCKS, side, _BLOCKS, side).mean(axis=(1, 3))
     return float(blocks.max())
+
+
+def detail(image: Image) -> Detail:
+    """Return the picture in grey, fine enough to see a line of text change."""
+    return _grey(shrink(image, _DETAIL_LONG_PX))
+
+
+def changed_pixels(a: Detail, b: Detail) -> int:
+    """Return how many pixels differ by more than 40 levels; all of them if the sizes differ.
+
+    Compression noise reaches 16 levels there, and a stroke of text 60 or more.
+    """
+    if a.shape != b.shape:
+        return int(a.size)
+    return int((np.abs(a.astype(np.int16) - b) > _STRONG_CHANGE).sum())
 
 
 def sharpness(image: Image) -> float:

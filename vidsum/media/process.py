@@ -26,7 +26,8 @@ from vidsum.errors import BackendFailed, DecodeStopped, MediaError
 from vidsum.media import wire
 from vidsum.media.plan import Grid
 from vidsum.media.policy import DecodePolicy
-from vidsum.media.sniff import check_input, shown
+from vidsum.media.sniff import check_input
+from vidsum.wording import shown
 
 
 @dataclass(slots=True)
@@ -205,7 +206,8 @@ class Decoder:
         """Send a request and yield its messages, the closing one last."""
         assert self._process is not None, "use the decoder as a context manager"
         assert self._process.stdin is not None
-        request = {"do": what, "path_hex": os.fsencode(self._path.absolute()).hex()} | arguments
+        path = os.fsencode(os.path.realpath(self._path))  # /dev/stdin is another file in the child
+        request = {"do": what, "path_hex": path.hex()} | arguments
         try:
             self._process.stdin.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError as exc:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import stat
 from pathlib import Path
 
 from vidsum.errors import MediaError
+from vidsum.wording import shown
 
 _HEAD_BYTES = 4096
+_ADDRESS = re.compile(r"(https?|rtsp|rtmp|ftp|s3):/+", re.IGNORECASE)
+"""A path swallows one of two slashes: http:/example.com."""
 _PLAYLISTS = (
     (b"#EXTM3U", "an HLS playlist (m3u8)"),
     (b"ffconcat", "an ffconcat playlist"),
@@ -29,6 +33,10 @@ _GENERAL_HINT = "Give the path of a video or sound file."
 def check_input(path: Path) -> None:
     """Raise MediaError, with the cause in plain words, for what is surely no media file."""
     name = shown(path)
+    if str(path) == "-":
+        raise MediaError("A video cannot be read from a pipe.", "Save it to a file first.")
+    if _ADDRESS.match(str(path)):
+        raise MediaError(f"{name} is an address: vidsum fetches nothing.", "Download it first.")
     try:
         info = path.stat()
         if stat.S_ISDIR(info.st_mode):
@@ -80,9 +88,3 @@ def _is_text(head: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return all(char.isprintable() or char in "\t\r\n\f" for char in text)
-
-
-def shown(path: Path) -> str:
-    """Return a path for one line of a message: control and undecodable bytes escaped."""
-    text = str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

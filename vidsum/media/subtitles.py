@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,13 +13,17 @@ import pysubs2
 
 from vidsum.data import Segment, TextTrack
 from vidsum.errors import MediaError
+from vidsum.languages import language_name
 from vidsum.media.process import TextPacket
-from vidsum.media.sniff import shown
+from vidsum.wording import shown
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
-_MAX_FILE_BYTES = 50_000_000
+_MAX_FILE_BYTES = 10_000_000
 _MAX_ROWS = 20
-_FORMATS = {".srt": "srt", ".vtt": "vtt", ".ass": "ass", ".ssa": "ass"}
+_MAX_LINE_CHARS = 2000
+_GUESS_BYTES = 20_000
+_ACCENTED = re.compile("[\u00c0-\u00ff]")
+_LETTER = re.compile(r"[^\W\d_]")
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
@@ -36,42 +41,20 @@ def find_sidecars(video: Path) -> list[Path]:
     These are ``NAME.srt`` and ``NAME.<anything without a dot>.srt`` (a language, ``forced`` …)
     beside ``NAME.mp4``, for every suffix in :data:`SUFFIXES`, in upper or lower case.
     """
-    stem = video.stem
+    folder, stem = video.parent, video.stem
     try:
-        beside = sorted(video.parent.iterdir())
+        with os.scandir(folder) as entries:  # a Path for each of 100,000 files takes a second
+            names = [e.name for e in entries if e.name.startswith(stem + ".") and e.is_file()]
     except OSError:
         return []
-    return [
-        path for path in beside
-        if path.suffix.lower() in SUFFIXES and path.is_file()
-        and (path.stem == stem or (path.stem.startswith(stem + ".")
-                                   and "." not in path.stem[len(stem) + 1:]))
-    ]  # fmt: skip
+    rest = [(name, name[len(stem) + 1 :].lower().split(".")) for name in names]
+    return sorted(folder / n for n, p in rest if len(p) <= 2 and f".{p[-1]}" in SUFFIXES)
 
 
 def sidecar_language(video: Path, sidecar: Path) -> str | None:
-    """Return ``en`` for ``talk.en.srt``, None for ``talk.srt``."""
+    """Return ``en`` for ``talk.en.srt``, None for ``talk.srt`` and ``talk.sdh.srt``."""
     rest = sidecar.stem[len(video.stem) + 1 :].lower()
-    return rest if re.fullmatch(r"[a-z]{2,3}(-[a-z0-9]{2,8})?", rest) else None
-
-
-def same_language(one: str | None, other: str | None) -> bool:
-    """Return whether two codes (``en``, ``eng``, ``en-GB``) name the same language."""
-    if one is None or other is None:
-        return False
-    a, b = (_THREE_LETTERS.get(code.lower().split("-")[0], code.lower().split("-")[0])
-            for code in (one, other))  # fmt: skip
-    return a == b
-
-
-_THREE_LETTERS = {
-    "eng": "en", "deu": "de", "ger": "de", "fra": "fr", "fre": "fr", "spa": "es", "ita": "it",
-    "por": "pt", "nld": "nl", "dut": "nl", "jpn": "ja", "zho": "zh", "chi": "zh", "rus": "ru",
-    "kor": "ko", "ara": "ar", "pol": "pl", "swe": "sv", "dan": "da", "nor": "no", "fin": "fi",
-    "tur": "tr", "ukr": "uk", "ces": "cs", "cze": "cs", "ell": "el", "gre": "el", "heb": "he",
-    "hin": "hi", "hun": "hu", "ron": "ro", "rum": "ro", "vie": "vi", "tha": "th", "ind": "id",
-}  # fmt: skip
-"""ISO 639-2 to ISO 639-1, for the languages that subtitles are commonly in."""
+    return rest if language_name(rest) else None
 
 
 def read_file(path: Path) -> list[Segment]:
@@ -86,8 +69,7 @@ def read_file(path: Path) -> list[Segment]:
         text = _decode(path.read_bytes())
     except OSError as exc:
         raise MediaError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
-    form = "vtt" if text.lstrip().startswith("WEBVTT") else _FORMATS[path.suffix.lower()]
-    cues = _parse(text, form, shown(path))
+    cues = _script(text, shown(path)) if _is_script(text) else clean(_cues(text))
     if not cues and text.strip() and not text.lstrip().startswith(("WEBVTT", "[Script Info]")):
         raise MediaError(f"{shown(path)} holds no subtitles that can be read.")
     return cues
@@ -102,7 +84,7 @@ def read_track(track: TextTrack, packets: Sequence[TextPacket], header: bytes) -
     if track.codec in ("ass", "ssa"):
         lines = [_ass_line(p) for p in packets]
         script = _decode(header).rstrip("\0") + "\n" + "\n".join(lines) + "\n"
-        return _parse(script, "ass", name)
+        return _script(script, name)
     return clean(_segment(p, _plain(_decode(p.payload))) for p in packets)
 
 
@@ -136,26 +118,31 @@ def _repeated(before: list[str], lines: list[str]) -> int:
     return 0
 
 
-def _parse(text: str, form: str, name: str) -> list[Segment]:
-    if form == "vtt":
-        return clean(_web_cues(text))
+def _is_script(text: str) -> bool:
+    """Whether a file is an .ass script, whatever it is called."""
+    return "[events]" in text.lower()
+
+
+def _script(text: str, name: str) -> list[Segment]:
+    bounded = "\n".join(line[:_MAX_LINE_CHARS] for line in text.splitlines())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of fields that it replaces by a default
-            script = pysubs2.SSAFile.from_string(text, format_=form)
+            script = pysubs2.SSAFile.from_string(bounded, format_="ass")
     except Exception as exc:  # its readers raise IndexError, KeyError and more
-        raise MediaError(f"{name} is no readable {form} file.") from exc
+        raise MediaError(f"{name} is no readable subtitle script.") from exc
     return clean(
         Segment(event.start / 1000, event.end / 1000, _plain(event.plaintext))
         for event in script if not event.is_comment and not event.is_drawing
     )  # fmt: skip
 
 
-def _web_cues(text: str) -> Iterator[Segment]:
-    """Yield WebVTT's cues: what lies between a line of times and the next empty line.
+def _cues(text: str) -> Iterator[Segment]:
+    """Yield the cues of SubRip and WebVTT: a line of times, and what follows to an empty line.
 
-    pysubs2 takes notes and the names of cues for text, and a line with two word times, as in
-    YouTube's automatic captions, for the beginning of a cue.
+    A number or a name in front of the times is no text, also where no empty line sets it off.
+    Our own because pysubs2 takes WebVTT's notes and cue names for text, a line with two word
+    times (YouTube's automatic captions) for a new cue, and takes minutes for hostile files.
     """
     times: re.Match[str] | None = None
     rows: list[str] = []
@@ -165,6 +152,8 @@ def _web_cues(text: str) -> Iterator[Segment]:
             rows.append(line)
             continue
         if times is not None:
+            if found is not None and rows and rows[-1].strip().isdecimal():
+                rows.pop()
             yield Segment(_web_time(times, 0), _web_time(times, 4), _plain("\n".join(rows)))
         times, rows = found, []
 
@@ -175,14 +164,24 @@ def _web_time(times: re.Match[str], first: int) -> float:
 
 
 def _decode(data: bytes) -> str:
+    """Return text from UTF-16 with its mark, UTF-8, or a guessed 8-bit encoding.
+
+    Windows-1252 is the guess for western text. Read so, other scripts come out as a run of
+    accented letters; then charset-normalizer guesses.
+    """
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return data.decode("utf-16", "replace")
-    for encoding in ("utf-8-sig", "cp1252"):
-        try:
-            return data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-    return data.decode("utf-8", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        western = data.decode("cp1252", "replace")
+    accented = len(_ACCENTED.findall(western))
+    if accented <= 0.4 * len(_LETTER.findall(western)):
+        return western
+    import charset_normalizer
+
+    best = charset_normalizer.from_bytes(data[:_GUESS_BYTES]).best()
+    return data.decode(best.encoding, "replace") if best is not None else western
 
 
 def _plain(text: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from vidsum.data import AudioWindow
 from vidsum.media.audio import RATE_HZ
+from vidsum.media.onnx import keep_onnx_quiet
 
 
 def speech_seconds(windows: Iterable[AudioWindow]) -> tuple[float, float]:
@@ -14,6 +15,7 @@ def speech_seconds(windows: Iterable[AudioWindow]) -> tuple[float, float]:
     Each window is judged by itself; a pause of under half a second counts as speech.
     Source: Silero VAD v6, threshold 0.5.
     """
+    keep_onnx_quiet()
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
     options = VadOptions(

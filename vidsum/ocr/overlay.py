@@ -105,18 +105,23 @@ def _in_place(sightings: list[_Sighting]) -> list[_Sighting]:
 
 
 def _others_change(sightings: list[_Sighting], staying: Iterable[str]) -> bool:
-    """Say whether enough frames with this line have other lines that are unlike one another."""
+    """Say whether enough frames with this line have other lines that are unlike one another.
+
+    It looks no further than that: each frame is compared with four at most.
+    """
+    titled = sum(sighting.line.text in (sighting.text.title or "") for sighting in sightings)
+    is_title = titled > len(sightings) / 2
+    enough = _UNLIKE_FRAMES_FOR_TITLE if is_title else _UNLIKE_FRAMES
     unlike: list[set[str]] = []
-    titled = 0
     for sighting in sightings:
-        titled += sighting.line.text in (sighting.text.title or "")
         others = {_text_key(line.text) for line in sighting.text.lines}.difference(staying)
         if others and all(
             len(others & before) < _UNLIKE * min(len(others), len(before)) for before in unlike
         ):
             unlike.append(others)
-    is_title = titled > len(sightings) / 2
-    return len(unlike) >= (_UNLIKE_FRAMES_FOR_TITLE if is_title else _UNLIKE_FRAMES)
+            if len(unlike) == enough:
+                return True
+    return False
 
 
 def _is_clock(sightings: list[_Sighting]) -> bool:

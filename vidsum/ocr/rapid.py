@@ -10,6 +10,7 @@ import numpy as np
 
 from vidsum.data import ScreenText, TextLine
 from vidsum.errors import BackendFailed, BackendMissing
+from vidsum.media.onnx import keep_onnx_quiet
 from vidsum.media.picture import blank_kind, shrink
 from vidsum.ocr.layout import merge_rows, pick_title
 from vidsum.ocr.protocol import TextReader
@@ -96,6 +97,7 @@ def _load_engine() -> Any:
         "Det.model_path": _model(folder, _DETECTOR),
         "Rec.model_path": _model(folder, _RECOGNISER),
     }
+    keep_onnx_quiet()
     try:
         from rapidocr import RapidOCR
 

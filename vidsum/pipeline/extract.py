@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 
 from vidsum import registry
@@ -12,8 +13,11 @@ from vidsum.errors import OptionError
 from vidsum.pipeline.hearing import hear
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen, promised_end_s, see
-from vidsum.transcribers.silent import chosen_track
+from vidsum.transcribers.tracks import chosen_track
+from vidsum.wording import clock
 
+_LATE_S = 1.0
+_PARTLY_SHARE = 0.15
 _CUT_OFF_S, _CUT_OFF_SHARE = 1.0, 0.02
 """A file counts as cut off when more than this of its promised length is missing."""
 
@@ -66,8 +70,8 @@ def _evidence(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcri
         pictures_end_s = min(end_s, _pictures_end_s(info, seen))
         coverage = cover(seen, start_s, pictures_end_s, missing_s, run.options.interval_s)
         _note_damage(run, info, seen, coverage)
-    if not missing_s:
-        _note_late_cues(run, transcript, end_s)
+        _note_partly(run, seen, start_s, end_s, pictures_end_s)
+    transcript = _without_late_cues(run, transcript, end_s, tell=not missing_s)
     return Evidence(
         info,
         seen.observations if seen else (),
@@ -148,11 +152,29 @@ def _note_damage(run: Run, info: MediaInfo, seen: Seen, coverage: Coverage) -> N
                  "them may be wrong in places.")  # fmt: skip
 
 
-def _note_late_cues(run: Run, transcript: Transcript, end_s: float) -> None:
-    late = [s for s in transcript.segments if s.start_s > end_s + 2.0]
-    if late:
+def _note_partly(run: Run, seen: Seen, start_s: float, end_s: float, until_s: float) -> None:
+    """Say when the pictures begin long after the sound, or end long before it."""
+    if not seen.samples or seen.stopped:
+        return
+    from_s = max(start_s, seen.samples[0].time_s)
+    if from_s - start_s + end_s - until_s > max(_PARTLY_SHARE * (end_s - start_s), 2.0):
         text = (
-            f"{len(late)} of {len(transcript.segments)} subtitle lines lie after the end of the "
-            f"video: {transcript.source} may belong to another cut."
+            f"There are pictures only from {clock(from_s)} to {clock(until_s)}; "
+            f"the sound runs from {clock(start_s)} to {clock(end_s)}."
+        )
+        run.note("pictures-partly", text)
+
+
+def _without_late_cues(run: Run, transcript: Transcript, end_s: float, *, tell: bool) -> Transcript:
+    """Leave out lines that begin after the end of the video; of a cut-off one without a word."""
+    kept = tuple(s for s in transcript.segments if s.start_s < end_s + _LATE_S)
+    late = len(transcript.segments) - len(kept)
+    if not late:
+        return transcript
+    if tell:
+        text = (
+            f"{late} of {len(transcript.segments)} subtitle lines lie after the end of the video "
+            f"and are left out: {transcript.source} may belong to another cut."
         )
         run.note("late-cues", text)
+    return replace(transcript, segments=kept)

@@ -47,7 +47,7 @@ def _ask(run: Run, info: MediaInfo, transcriber: Transcriber) -> Transcript | No
         options.language,
         options.audio_track,
         lambda done_s: run.listen(StageAdvanced("listening", done_s)),
-        lambda message: run.note("subtitles-unreadable", message),
+        lambda message: run.note("subtitles", message),
     )
     with run.meter.stage("transcript", "audio", transcriber.name) as account:
         found = transcriber.transcribe(request)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 
 from vidsum import prompts
 from vidsum.config import Options
-from vidsum.data import Bundle, TimelineEntry
-from vidsum.renderers.json import escape_controls
+from vidsum.data import Bundle
+from vidsum.timeline import as_line
 
 
 def summary_prompt(bundle: Bundle, options: Options) -> str:
@@ -25,12 +24,13 @@ def summary_prompt(bundle: Bundle, options: Options) -> str:
         start_s=round(evidence.start_s),
         end_s=round(evidence.end_s),
         speech=_speech(bundle),
+        partial=any(notice.partial for notice in evidence.notices),
         kept=kept,
         samples=kept + len(evidence.dropped),
         interval=f"{options.interval_s:g}",
         language=options.language,
         fence=f"=====TIMELINE-{secrets.token_hex(8)}=====",
-        lines=[_line(entry) for entry in bundle.timeline],
+        lines=[as_line(entry) for entry in bundle.timeline],
     )
 
 
@@ -39,15 +39,3 @@ def _speech(bundle: Bundle) -> str:
     if not transcript.segments:
         return "not transcribed" if bundle.evidence.info.audio else "there is no sound"
     return "taken from subtitles" if transcript.backend == "subtitles" else "recognised"
-
-
-def _line(entry: TimelineEntry) -> str:
-    """Return one entry as one line of JSON, without characters that drive a terminal."""
-    fields = {
-        "id": entry.id,
-        "kind": entry.kind,
-        "start": round(entry.start_s, 1),
-        "end": round(entry.end_s, 1),
-        "text": entry.text.encode("utf-8", "backslashreplace").decode(),
-    }
-    return escape_controls(json.dumps(fields, ensure_ascii=False))

@@ -24,10 +24,10 @@ from vidsum.media.dedupe import keep_distinct
 from vidsum.media.picture import measure
 from vidsum.media.plan import Grid
 from vidsum.media.process import Decoder, FramesReport
-from vidsum.media.sniff import shown
 from vidsum.ocr.overlay import constant_overlay, without
 from vidsum.ocr.protocol import TextReader
 from vidsum.pipeline.run import Run
+from vidsum.wording import shown
 
 TEXT_SIDE_PX = 1280
 PICTURE_SIDE_PX = 512

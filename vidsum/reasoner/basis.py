@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from vidsum.data import ChapterBasis, Evidence
-from vidsum.reasoner.wording import counted, plain
+from vidsum.reasoner.overview import SUBTITLES
+from vidsum.reasoner.wording import counted
+from vidsum.wording import safe
 
 _SEEN: Final = (
     "Built-in mode: frames were measured, not understood. Text is read by OCR or copied from "
@@ -18,7 +20,7 @@ _CHAPTERS: Final = {
     "file": "Chapters are the file's own markers.",
     "titles": "Chapters follow the titles on screen; each begins at the first sample that shows "
     "its title, so up to {step} late.",
-    "speech": "Chapters are guessed from where the words spoken change; some will be misplaced.",
+    "speech": "Chapters are guessed from where the words change; some will be misplaced.",
     "pictures": "Chapters are large changes of picture, not topics.",
     "none": "",
 }
@@ -38,10 +40,13 @@ def method(evidence: Evidence, basis: ChapterBasis) -> str:
 
 def _words(evidence: Evidence) -> str:
     transcript = evidence.transcript
-    source = plain(transcript.source)
-    if transcript.segments:
-        return f"Speech: {source or 'a transcript'}, {counted(len(transcript.segments), 'cue')}."
-    return f"Speech: none ({source})." if source else "Speech: none."
+    source = safe(transcript.source)
+    if not transcript.segments:
+        return f"Words: none ({source})." if source else "Words: none."
+    if transcript.backend == SUBTITLES:
+        return f"Words: {source or SUBTITLES}, {counted(len(transcript.segments), 'cue')}."
+    passages = counted(len(transcript.segments), "passage")
+    return f"Speech: {source or 'a transcript'}, {passages}."
 
 
 def _samples(evidence: Evidence, step: float) -> str:
@@ -78,7 +83,7 @@ def _steps(evidence: Evidence) -> Iterator[str]:
     video = _argument(str(path))
     if _unheard(evidence):
         yield (
-            f"A subtitle file beside it ({plain(path.stem)}.srt or .vtt) would be used as its "
+            f"A subtitle file beside it ({safe(path.stem)}.srt or .vtt) would be used as its "
             "transcript: put one there and run it again."
         )
     if evidence.observations and not _was_read(evidence):
@@ -101,6 +106,6 @@ def _unheard(evidence: Evidence) -> bool:
 
 def _argument(path: str) -> str:
     """Return path as a shell argument; VIDEO where it cannot be shown as it is."""
-    if plain(path) != path or not path:
+    if safe(path) != path or not path:
         return "VIDEO"
     return shlex.quote(f"./{path}" if path.startswith("-") else path)

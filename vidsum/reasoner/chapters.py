@@ -19,7 +19,7 @@ from vidsum.reasoner.pictures import LARGE_CHANGE
 from vidsum.reasoner.screens import scrolls, stretches, title_cards
 from vidsum.reasoner.sentences import Sentence
 from vidsum.reasoner.topics import topic_starts
-from vidsum.reasoner.wording import plain
+from vidsum.wording import safe
 
 _MOST_FILE_MARKS: Final = 60
 """A file's own chapters stay as they are up to here, further than the guessed ones."""
@@ -82,7 +82,7 @@ def divide(
 def _from_file(evidence: Evidence) -> list[Part]:
     """Return the parts that the file's markers make, none if it has not two markers."""
     marks = [
-        Part(mark.start_s, mark.end_s, plain(mark.title) or None, "file")
+        Part(mark.start_s, mark.end_s, safe(mark.title) or None, "file")
         for mark in evidence.info.chapters
         if math.isfinite(mark.start_s) and mark.start_s < evidence.end_s
     ]

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from vidsum.data import Bundle, Chapter, Evidence, KeyPoint, Summary
+from vidsum.languages import same_language
 from vidsum.reasoner.basis import method, more
 from vidsum.reasoner.material import Material, material
 from vidsum.reasoner.naming import part_name, video_title
@@ -17,8 +18,6 @@ from vidsum.reasoner.overview import Findings, overview
 from vidsum.reasoner.selection import Selection
 
 _KEYWORDS: Final = 8
-_FEW_POINTS: Final = 4
-"""So many key points need no more than one of them in the overview, else two."""
 
 
 class ExtractiveReasoner:
@@ -37,10 +36,9 @@ class ExtractiveReasoner:
             chapters=_chapters(bundle.evidence, words, selection, points),
             basis=basis,
             keywords=words.phrases.overall(_KEYWORDS),
-            quotes=_quoted(
-                words, selection.central(points, 1 if len(points) <= _FEW_POINTS else 2)
-            ),
-            spoken=bool(words.said),
+            worded=bool(words.said),
+            language=_language(bundle.evidence, words),
+            pointed=bool(points),
             shown=tuple(line for text in words.texts for line in text.shown),
         )
         return Summary(
@@ -54,6 +52,13 @@ class ExtractiveReasoner:
             method=method(bundle.evidence, basis),
             more=more(bundle.evidence),
         )
+
+
+def _language(evidence: Evidence, words: Material) -> str | None:
+    """Return the transcript's language code, None where its words look like another language."""
+    code = evidence.transcript.language
+    read = words.lexicon.language
+    return code if read is None or same_language(code, read) else None
 
 
 def _chapters(

@@ -7,10 +7,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from vidsum.data import Evidence, Observation
-from vidsum.reasoner.wording import plain
+from vidsum.wording import safe
 
-_FLAT: Final = 0.70
-"""Flatness from which on a picture is a slide or a title card (as Observation.slide_like)."""
 _TALL: Final = 0.05
 _UPPER: Final = 0.45
 
@@ -35,7 +33,7 @@ def looks(evidence: Evidence, overlay: Sequence[str]) -> list[Look]:
 
     A duplicate shows what the sample that it repeats shows.
     """
-    fixed = {plain(text).casefold() for text in overlay}
+    fixed = {safe(text).casefold() for text in overlay}
     kept = {one.sample.index: _look(one, fixed) for one in evidence.observations}
     found = list(kept.values())
     for dropped in evidence.dropped:
@@ -49,10 +47,10 @@ def looks(evidence: Evidence, overlay: Sequence[str]) -> list[Look]:
 
 
 def _look(observation: Observation, overlay: set[str]) -> Look:
-    title = plain(observation.text.title or "") if observation.text else ""
+    title = safe(observation.text.title or "") if observation.text else ""
     if title.casefold() in overlay:
         title = ""
-    flat = observation.facts.flatness > _FLAT and not observation.facts.blank
+    flat = observation.facts.flat and not observation.facts.blank
     return Look(
         time_s=observation.sample.time_s,
         title=title or None,

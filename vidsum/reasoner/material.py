@@ -12,8 +12,8 @@ from vidsum.reasoner.chapters import Division, divide
 from vidsum.reasoner.keywords import Passage, PhraseBook
 from vidsum.reasoner.sentences import Sentence, sentences, width
 from vidsum.reasoner.terms import Lexicon, lexicon
-from vidsum.reasoner.wording import plain
 from vidsum.reasoner.worth import worth
+from vidsum.wording import safe
 
 _SAMPLED: Final = 2_000
 """Entries that are enough to tell a language by."""
@@ -91,7 +91,7 @@ def _texts(
         middle_s = (sentence.start_s + sentence.end_s) / 2
         texts[division.part_at(middle_s)].said.append(sentence)
     for entry in screen:
-        lines = (plain(line) for line in entry.text.split("\n"))
+        lines = (safe(line) for line in entry.text.split("\n"))
         texts[division.part_at(entry.start_s)].shown.update(dict.fromkeys(filter(None, lines)))
     return texts
 
@@ -120,7 +120,7 @@ def screen_lines(entry: TimelineEntry) -> Iterator[Sentence]:
     A line that begins with a small letter goes on with the line above it.
     """
     joined: list[str] = []
-    for line in map(plain, entry.text.split("\n")):
+    for line in map(safe, entry.text.split("\n")):
         if joined and line[:1].islower() and joined[-1][-1] not in ".!?:;":
             joined[-1] += f" {line}"
         elif line:

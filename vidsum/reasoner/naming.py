@@ -10,7 +10,8 @@ from vidsum.reasoner.looks import looks
 from vidsum.reasoner.overview import noun
 from vidsum.reasoner.parts import Part, TitleFrom
 from vidsum.reasoner.screens import stretches
-from vidsum.reasoner.wording import plain, shortened
+from vidsum.reasoner.wording import shortened
+from vidsum.wording import safe
 
 _LONGEST: Final = 160
 _KEYWORDS: Final = 4
@@ -22,12 +23,12 @@ _TALL: Final = 0.05
 def video_title(bundle: Bundle) -> str:
     """Return the file's own title, else the first slide's or largest one, else the file's name."""
     evidence = bundle.evidence
-    tags = {key.casefold(): plain(text) for key, text in evidence.info.tags.items()}
+    tags = {key.casefold(): safe(text) for key, text in evidence.info.tags.items()}
     seen = looks(evidence, bundle.overlay)
     slides = (stretch.title for stretch in stretches(seen) if stretch.title)
     title = tags.get("title") or next(slides, "") or _largest(evidence)
     return shortened(
-        title or plain(evidence.info.path.stem) or noun(evidence).capitalize(), _LONGEST
+        title or safe(evidence.info.path.stem) or noun(evidence).capitalize(), _LONGEST
     )
 
 
@@ -35,7 +36,7 @@ def _largest(evidence: Evidence) -> str:
     """Return the tallest title on any picture, "" if none is of two words and a 20th in height."""
     best, height = "", _TALL
     for one in evidence.observations:
-        title = plain(one.text.title or "") if one.text else ""
+        title = safe(one.text.title or "") if one.text else ""
         lines = one.text.lines if one.text and len(title.split()) >= _FEWEST_WORDS else ()
         tall = max((ln.bottom - ln.top for ln in lines if ln.text in title), default=0.0)
         if tall > height:

@@ -1,17 +1,23 @@
-"""The overview: one paragraph on what a video is about, from facts and quotations only."""
+"""The overview: one paragraph on what a video is, from facts and its own words only.
+
+It quotes no key points: a reader finds them right below.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vidsum.data import Bundle, Chapter, ChapterBasis, Evidence, KeyPoint
-from vidsum.reasoner.languages import language_name
+from vidsum.data import Bundle, Chapter, ChapterBasis, Evidence, Transcript
+from vidsum.languages import language_name
 from vidsum.reasoner.looks import looks
 from vidsum.reasoner.pictures import picture_sentences
-from vidsum.reasoner.wording import clock, counted, listed, plain, quoted, shortened
+from vidsum.reasoner.wording import counted, listed, quoted, shortened
+from vidsum.wording import clock, safe
 
+SUBTITLES: Final = "subtitles"
+"""The transcriber that copies what somebody wrote; it does not know what is spoken."""
 LITTLE: Final = "Little could be established about this {noun}."
 
 _LONGEST_QUOTE: Final = 240
@@ -20,47 +26,49 @@ _MOST_LINES: Final = 3
 _SLIDES_SHARE: Final = 0.5
 _ENDS_S: Final = 1.0
 _BY: Final = {
-    "speech": " by what is talked about",
+    "speech": " by where the words change",
     "pictures": " by large changes of picture",
 }
 _DESCRIPTIONS: Final = ("description", "synopsis", "summary", "comment")
-_MAKERS: Final = ("artist", "author", "album_artist", "composer", "director")
+_MAKERS: Final = ("artist", "author", "album_artist", "director")
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What the overview tells of: parts, words and quotations that were chosen already.
+    """What the overview tells of, chosen already.
 
-    spoken: whether any words are known that were said. shown: lines seen on screen.
+    worded: whether there is a transcript with words; language: its code, None where the words
+    do not bear it out. pointed: whether there are key points. shown: lines seen on screen.
     """
 
     chapters: tuple[Chapter, ...]
     basis: ChapterBasis
     keywords: tuple[str, ...]
-    quotes: tuple[KeyPoint, ...]
-    spoken: bool
+    worded: bool
+    language: str | None
+    pointed: bool
     shown: tuple[str, ...]
 
 
 def overview(bundle: Bundle, findings: Findings) -> str:
     """Return the paragraph. It claims nothing that the bundle does not hold."""
     evidence = bundle.evidence
-    known = findings.spoken or bool(findings.quotes)
     opening = _opening(bundle, findings)
-    if not known:
+    if not (findings.worded or findings.pointed):
         opening = f"{LITTLE.format(noun=noun(evidence))} It is {opening[0].lower()}{opening[1:]}"
     sentences = [opening]
     sentences.extend(_from_tags(evidence))
     sentences.extend(_overlay(bundle))
-    if not findings.spoken:
+    if not findings.worded or not evidence.info.audio:
         sentences.extend(_unheard(evidence))
-    if not findings.spoken and not _has_slides(bundle):
+    if not findings.worded and not _has_slides(bundle):
         sentences.extend(picture_sentences(evidence))
     if findings.keywords:
-        used = "used" if findings.spoken else "shown"
+        used = "used" if findings.worded else "shown"
         words, are = ("words", "are") if len(findings.keywords) > 1 else ("word", "is")
         sentences.append(f"The {words} {used} most {are} {listed(findings.keywords)}.")
-    sentences.extend(_quotations(findings))
+    if not findings.pointed:
+        sentences.extend(_first_lines(findings.shown))
     return " ".join(sentences)
 
 
@@ -72,8 +80,8 @@ def noun(evidence: Evidence) -> str:
 def _opening(bundle: Bundle, findings: Findings) -> str:
     evidence = bundle.evidence
     features = []
-    if findings.spoken:
-        features.append(_speech(evidence))
+    if findings.worded:
+        features.append(_words(evidence.transcript, findings.language))
     if findings.shown:
         features.append("slides" if _has_slides(bundle) else "text on screen")
     having = f" with {listed(features)}" if features else ""
@@ -103,12 +111,11 @@ def _article(seconds: float) -> str:
     return "an" if first.startswith("8") or first in {"11", "18"} else "a"
 
 
-def _speech(evidence: Evidence) -> str:
-    transcript = evidence.transcript
-    language = language_name(transcript.language)
-    source = plain(transcript.source.split("(")[0]).rstrip(" ,;:")
-    spoken = f"speech in {language}" if language else "speech"
-    return f"{spoken} ({source})" if source else spoken
+def _words(transcript: Transcript, code: str | None) -> str:
+    """Return "subtitles in English", or "speech in English" where somebody listened."""
+    language = language_name(code)
+    words = "subtitles" if transcript.backend == SUBTITLES else "speech"
+    return f"{words} in {language}" if language else words
 
 
 def _division(findings: Findings) -> str:
@@ -126,18 +133,21 @@ def _division(findings: Findings) -> str:
 
 def _from_tags(evidence: Evidence) -> Iterator[str]:
     """Yield what the file's own tags say of who made it and what it is."""
-    tags = {key.casefold(): plain(text) for key, text in evidence.info.tags.items()}
+    tags = {key.casefold(): safe(text) for key, text in evidence.info.tags.items()}
     maker = next((tags[key] for key in _MAKERS if tags.get(key)), "")
     if maker:
-        yield f"The file names {quoted(shortened(maker, 80))} as its maker."
-    told = next((tags[key] for key in _DESCRIPTIONS if " " in tags.get(key, "")), "")
-    if told:
-        yield f"It describes itself: {quoted(shortened(told, _LONGEST_QUOTE))}"
+        yield f"By {quoted(shortened(maker, 80))}, says the file."
+    kind = next((key for key in _DESCRIPTIONS if " " in tags.get(key, "")), "")
+    if kind:
+        told = quoted(shortened(tags[kind], _LONGEST_QUOTE))
+        end = "" if told[-2] in ".!?…。！？" else "."
+        whose = "Its" if maker else "The file's"
+        yield f"{whose} {kind}: {told}{end}"
 
 
 def _overlay(bundle: Bundle) -> Iterator[str]:
     """Yield what stays on screen, but for clocks and page numbers (which have a "#")."""
-    lasting = [quoted(shortened(plain(text), 60)) for text in bundle.overlay if "#" not in text]
+    lasting = [quoted(shortened(safe(text), 60)) for text in bundle.overlay if "#" not in text]
     if lasting:
         yield f"{listed(lasting[:3])} {'stay' if len(lasting) > 1 else 'stays'} on screen."
 
@@ -156,15 +166,8 @@ def _unheard(evidence: Evidence) -> Iterator[str]:
         yield "Whether anything is said in it is not known."
 
 
-def _quotations(findings: Findings) -> Iterator[str]:
-    quotes = [
-        f"{quoted(shortened(point.text, _LONGEST_QUOTE))} ({clock(point.start_s)})"
-        for point in findings.quotes
-    ]
-    if quotes:
-        where = "In its own words" if findings.spoken else "On screen"
-        yield f"{where}: {listed(quotes)}."
-    elif findings.shown:
-        lines = [quoted(shortened(line, _LONGEST_LINE)) for line in findings.shown[:_MOST_LINES]]
-        more = " and more" if len(findings.shown) > _MOST_LINES else ""
+def _first_lines(shown: Sequence[str]) -> Iterator[str]:
+    if shown:
+        lines = [quoted(shortened(line, _LONGEST_LINE)) for line in shown[:_MOST_LINES]]
+        more = " and more" if len(shown) > _MOST_LINES else ""
         yield f"On screen: {listed(lines)}{more}."

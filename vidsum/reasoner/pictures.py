@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from vidsum.data import Evidence, PictureFacts
-from vidsum.reasoner.wording import clock, counted, listed
+from vidsum.reasoner.wording import counted, listed
+from vidsum.wording import clock
 
 LARGE_CHANGE: Final = 30.0
 """Mean difference (0–255) to the picture before from which on a picture shows another scene."""
@@ -36,8 +37,7 @@ def picture_sentences(evidence: Evidence) -> Iterator[str]:
         yield f"{whole}{size} {'is' if len(looks) == 1 else 'are'} {listed(every)}."
     if len(counts) > len(every):
         yield f"Of {number}{'' if every else size}, {listed(some[len(every) :])}."
-    if len(evidence.observations) > 1:
-        yield _changes(evidence)
+    yield from _changes(evidence)
 
 
 def _shown(evidence: Evidence) -> list[list[str]]:
@@ -59,14 +59,18 @@ def _words(facts: PictureFacts) -> list[str]:
     return words
 
 
-def _changes(evidence: Evidence) -> str:
+def _changes(evidence: Evidence) -> Iterator[str]:
+    """Yield when the picture had changed much; nothing if it had not.
+
+    A small difference does not tell that a picture stays: slides of other words differ little,
+    and blank samples are not measured.
+    """
     times = [
         clock(one.sample.time_s)
         for one in evidence.observations
         if one.facts.difference is not None and one.facts.difference >= LARGE_CHANGE
     ]
-    if not times:
-        return "The picture never changes much from one sample to the next."
     if len(times) > _MOST_TIMES:
-        return f"The picture had changed much at {len(times)} samples."
-    return f"The picture had changed much at {listed(times)}."
+        yield f"The picture had changed much at {len(times)} samples."
+    elif times:
+        yield f"The picture had changed much at {listed(times)}."

@@ -17,7 +17,6 @@ _SCREEN_WEIGHT: Final = 0.6
 """How much words on screen count beside the words said, in what the video is about."""
 _OWN_PART: Final = 0.5
 """How much a sentence's closeness to its own chapter counts beside that to the whole video."""
-_BEGINNING: Final = 1 / 3
 _OTHER_GIST: Final = 0.5
 """A gist that repeats no key point may be this much less close to its chapter."""
 
@@ -45,15 +44,6 @@ class Selection:
         count = min(max(count, _FEWEST_POINTS), _MOST_POINTS, -(-sentences // 2))
         relevances = (1 - _OWN_PART) * self._central + _OWN_PART * self._close
         return choose(self._matrix, relevances, self._groups, count)
-
-    def central(self, among: Sequence[int], count: int) -> list[int]:
-        """Return the `count` of some sentences that tell most of the whole, in their order.
-
-        One of them is from the first third, if one is there: beginnings introduce.
-        """
-        ranked = sorted(among, key=lambda index: -float(self._central[index]))
-        early = [index for index in ranked if index < _BEGINNING * len(self._worths)][:1]
-        return sorted(list(dict.fromkeys([*early, *ranked]))[:count])
 
     def gist(self, part: int, used: Collection[int]) -> int | None:
         """Return the sentence closest to a part, rather one that is not used already."""

@@ -8,11 +8,15 @@ from typing import Final
 _WIDE: Final = "。！？｡।॥"
 _STRONG: Final = f"!?؟۔։።{_WIDE}"
 _CLOSERS: Final = r"(?:[\"'”’»›)\]』」）】]|\s»)*"
-END: Final = re.compile(rf"[.…{_STRONG}]+{_CLOSERS}(?=\s|$)|[{_WIDE}]+{_CLOSERS}")
+_MARKS: Final = rf"(?<![.…{_STRONG}])[.…{_STRONG}]++"
+"""A run of marks from its first one to its last: tried from each of them, it takes its square."""
+END: Final = re.compile(rf"{_MARKS}{_CLOSERS}(?=\s|$)|(?<![{_WIDE}])[{_WIDE}]++{_CLOSERS}")
 """Marks that may end a sentence, with the quotes and brackets that they close.
 
 Most count before a space or the end only ("3.5", "example.org"); the wide ones always.
 """
+LOOK_BACK: Final = 40
+"""So many characters before a place tell whether a sentence ends there."""
 _LAST_MARK: Final = re.compile(rf"([.…{_STRONG}]+){_CLOSERS}\s*$")
 _OPENERS: Final = re.compile(r"^[\s\"'“„«‹¿¡(\[『「（-]+")
 _LAST_WORD: Final = re.compile(r"(\S+)\.$")
@@ -37,6 +41,7 @@ def ends_sentence(before: str, after: str, *, cased: bool, language: str | None 
     cased: whether this text begins its sentences with capitals; then a small letter behind the
     mark goes on with the sentence. language: two-letter code, for ordinals ("am 3. Mai").
     """
+    before = before[-LOOK_BACK:]
     mark = _LAST_MARK.search(before)
     if mark is None:
         return False

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from vidsum.data import TimelineEntry
-from vidsum.reasoner.sentence_ends import END, begins_with_capitals, ends_sentence
+from vidsum.reasoner.sentence_ends import END, LOOK_BACK, begins_with_capitals, ends_sentence
 from vidsum.reasoner.stopwords import STOP_WORDS
-from vidsum.reasoner.wording import plain
+from vidsum.wording import safe
 
 _SOUND: Final = r"""
     \[[^\[\]]{0,80}\] | 【[^【】]{0,80}】
@@ -40,6 +40,8 @@ _LONGEST_WIDTH: Final = {True: 280, False: 170}
 _SHORTEST_CUT: Final = 0.4
 _LIKE_PAUSES_S: Final = 0.25
 _LOOK_AHEAD: Final = 40
+_LONGEST_CUE: Final = 100_000
+"""Characters, two hours of speech; what a cue holds beyond them is not quoted."""
 _WIDTH_PER_END: Final = 320
 """Text with fewer sentence ends than one in this width counts as not punctuated."""
 
@@ -101,23 +103,21 @@ def _spoken(cues: Iterable[TimelineEntry], pattern: re.Pattern[str]) -> Iterator
     """Yield the stretches of cues between sounds and changes of speaker."""
     opens = False
     for cue in cues:
+        lines = cue.text[:_LONGEST_CUE].split("\n")
+        text = "\n".join(filter(None, map(safe, lines)))
+        unread = max(0, len(cue.text) - _LONGEST_CUE)
+        per_character_s = (cue.end_s - cue.start_s) / max(1, len(text) + unread)
         position = 0
-        for found in [*pattern.finditer(cue.text), None]:
-            end = found.start() if found else len(cue.text)
-            text = plain(cue.text[position:end])
-            if any(map(str.isalnum, text)):
-                yield _part(cue, text, position, end, opens)
+        for found in [*pattern.finditer(text), None]:
+            end = found.start() if found else len(text)
+            words = " ".join(text[position:end].split())
+            if any(map(str.isalnum, words)):
+                start_s = cue.start_s + position * per_character_s
+                end_s = min(cue.start_s + end * per_character_s, cue.end_s)
+                yield _Piece(words, start_s, end_s, cue.id, opens)
                 opens = False
             if found:
                 position, opens = found.end(), True
-
-
-def _part(cue: TimelineEntry, text: str, begin: int, end: int, opens: bool) -> _Piece:
-    """Return a piece of cue, placed in time by its share of the cue's characters."""
-    per_character_s = (cue.end_s - cue.start_s) / max(1, len(cue.text))
-    start_s = cue.start_s + begin * per_character_s
-    end_s = cue.start_s + end * per_character_s
-    return _Piece(text, start_s, min(end_s, cue.end_s), cue.id, opens)
 
 
 def _habits(pieces: Sequence[_Piece], language: str | None) -> _Habits:
@@ -148,7 +148,8 @@ def _split(piece: _Piece, habits: _Habits) -> Iterator[_Piece]:
 def _ends(text: str, habits: _Habits) -> Iterator[int]:
     begin = 0
     for mark in END.finditer(text):
-        before, after = text[begin : mark.end()], text[mark.end() : mark.end() + _LOOK_AHEAD]
+        before = text[max(begin, mark.end() - LOOK_BACK) : mark.end()]
+        after = text[mark.end() : mark.end() + _LOOK_AHEAD]
         if after and ends_sentence(before, after, cased=habits.cased, language=habits.language):
             yield mark.end()
             begin = mark.end()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from vidsum.reasoner.languages import two_letters
+from vidsum.languages import two_letters
 from vidsum.reasoner.stopwords import STOP_WORDS, SUFFIXES
 
 _MARKS: Final = (

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vidsum.data import SCHEMA_VERSION, DroppedSample, MediaInfo, Observation, Result
-
-_CONTROL = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+from vidsum.errors import VidsumError
+from vidsum.wording import escape_controls, path_text
 
 
 def to_json(result: Result) -> str:
@@ -19,12 +18,12 @@ def to_json(result: Result) -> str:
     return _dump(as_object(result))
 
 
-def many_to_json(results: Sequence[Result], failed: Sequence[tuple[Path, str]]) -> str:
-    """Return several results as one JSON object; ``failed`` pairs paths with messages."""
+def many_to_json(results: Sequence[Result], failed: Sequence[tuple[Path, VidsumError]]) -> str:
+    """Return several results as one JSON object, with what failed and why."""
     return _dump({
         "schema_version": SCHEMA_VERSION,
         "results": [as_object(result) for result in results],
-        "failed": [{"path": path_text(path), "error": _plain(text)} for path, text in failed],
+        "failed": [_failure(path, exc) for path, exc in failed],
     })  # fmt: skip
 
 
@@ -56,14 +55,13 @@ def as_object(result: Result) -> dict[str, Any]:
     }
 
 
-def escape_controls(text: str) -> str:
-    """Return JSON in which every character that could drive a terminal is ``\\uXXXX``."""
-    return _CONTROL.sub(lambda m: f"\\u{ord(m.group()):04x}", text)
-
-
-def path_text(path: Path) -> str:
-    """Return a path that fits into JSON: bytes that are no UTF-8 as ``\\xNN``."""
-    return str(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+def _failure(path: Path, exc: VidsumError) -> dict[str, Any]:
+    return {
+        "path": path_text(path),
+        "error": path_text(exc.message),
+        "hint": path_text(exc.hint),
+        "exit_code": exc.exit_code,
+    }
 
 
 def _dump(value: object) -> str:
@@ -102,5 +100,5 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return path_text(value)
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return path_text(value)
     return value

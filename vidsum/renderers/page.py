@@ -105,7 +105,8 @@ def _chapter(chapter: Chapter) -> Item:
 
 
 def _timeline(result: Result) -> Iterator[Item]:
-    words = {"speech": "said", "text": "written", "caption": "shown", "fact": "given"}
+    subtitles = result.bundle.evidence.transcript.backend == "subtitles"
+    words = {"speech": "subtitle" if subtitles else "said", "text": "written", "caption": "shown", "fact": "given"}
     for entry in result.bundle.timeline:
         text = safe(entry.text.replace("\n", " · "))
         yield Item(clock(entry.start_s), words[entry.kind], text)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vidsum.data import AudioTrack, AudioWindow, MediaInfo, Transcript
-from vidsum.errors import OptionError
+from vidsum.data import AudioWindow, Transcript
 from vidsum.media.audio import RATE_HZ
 from vidsum.media.process import Decoder
 from vidsum.media.voice import speech_seconds
-from vidsum.transcribers.protocol import TranscriptRequest
+from vidsum.transcribers.protocol import Transcriber, TranscriptRequest
+from vidsum.transcribers.tracks import chosen_track
 
 
-class SpeechMeter:
+class SpeechMeter(Transcriber):
     """Measures the share of speech by voice activity detection; transcribes nothing."""
 
     name = "none"
@@ -27,21 +27,6 @@ class SpeechMeter:
             speech_s, heard_s = speech_seconds(_reporting(windows, request))
             source = _source(decoder, heard_s)
         return Transcript((), source, self.name, track.language, speech_s, heard_s)
-
-
-def chosen_track(info: MediaInfo, number: int | None) -> AudioTrack | None:
-    """Return the sound track asked for, else the default one, else the first.
-
-    Raises: OptionError when there is no track of that number.
-    """
-    if number is None:
-        return next((t for t in info.audio if t.default), info.audio[0] if info.audio else None)
-    for track in info.audio:
-        if track.number == number:
-            return track
-    count = len(info.audio)
-    raise OptionError(f"There is no audio track {number}: the file has {count}.",
-                      f"Use --audio-track 1 to {count}." if count else "")  # fmt: skip
 
 
 def _reporting(windows: Iterator[AudioWindow], request: TranscriptRequest) -> Iterator[AudioWindow]:

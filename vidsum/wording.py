@@ -1,0 +1,88 @@
+"""Times, numbers, names of files and words from outside, made fit to show to a person."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+from typing import Final
+
+_TERMINAL: Final = re.compile(
+    r"""\x1b(?: \[ [0-?]*+ [ -/]*+ [@-~]                         # CSI: colours, the cursor
+              | []PX^_] [^\x07\x1b\r\n]*+ (?: \x07 | \x1b\\ ) )""",  # strings, titles, links
+    re.VERBOSE,
+)
+"""Escape sequences that are more than one letter; a string must end on its line to be one."""
+_UNSEEN: Final = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # controls, but for those that are white space
+    "\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]+"
+)
+"""Controls, marks that turn the direction of writing, what has no width, and tag characters.
+
+The joiners U+200C and U+200D are not among them: Persian, Indian scripts and emoji need them.
+"""
+_DRIVING: Final = re.compile(
+    "[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
+)
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+def clock(seconds: float) -> str:
+    """Return a time as a player shows it: 0:07, 4:31, 1:02:03. Part seconds are cut off."""
+    whole = int(seconds + 1e-6) if math.isfinite(seconds) and seconds > 0 else 0
+    hours, minutes = whole // 3600, whole // 60 % 60
+    if hours:
+        return f"{hours}:{minutes:02}:{whole % 60:02}"
+    return f"{minutes}:{whole % 60:02}"
+
+
+def number(value: float) -> str:
+    """Return 1234.0 as ``1,234`` and 12.345 as ``12.3``."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def safe(text: str) -> str:
+    """Return text on one line, without what could drive a terminal or hide or turn words.
+
+    Runs of white space become one space. Bytes that were no UTF-8 are shown as ``\\xNN``.
+    """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    visible = _UNSEEN.sub("", _TERMINAL.sub("", path_text(text)))
+    return " ".join(visible.split())
+
+
+def file_name(path: Path) -> str:
+    """Return a file's name for people, on one line: bytes that are no UTF-8 as ``\\xNN``."""
+    return safe(path.name)
+
+
+def shown(path: Path) -> str:
+    """Return a path for one line of a message, with nothing left out: see :func:`escaped`."""
+    return escaped(str(path))
+
+
+def escaped(text: str) -> str:
+    """Return text on one line with all that cannot be seen as an escape: ``\\n``, ``\\x1b``."""
+    return "".join(map(_escaped, path_text(text)))
+
+
+def path_text(path: Path | str) -> str:
+    """Return a path as text that any encoder takes: bytes that are no UTF-8 as ``\\xNN``."""
+    return _SURROGATE.sub(_byte, str(path))
+
+
+def _byte(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code - 0xDC00:02x}" if 0xDC80 <= code <= 0xDCFF else f"\\u{code:04x}"
+
+
+def _escaped(character: str) -> str:
+    plain = character.isprintable() or character in "\u200c\u200d\u00a0\u202f\u3000"
+    return character if plain else character.encode("unicode_escape").decode()
+
+
+def escape_controls(text: str) -> str:
+    """Return JSON in which every character that could drive a terminal is ``\\uXXXX``."""
+    return _DRIVING.sub(lambda m: f"\\u{ord(m.group()):04x}", text)
