@@ -86,14 +86,30 @@ def print_faults(module: str, tree: ast.Module) -> list[str]:
     """Only the command line prints, exits or reads the process's arguments."""
     if room_of(module) in ("cli", "__main__") or module == "vidsum.media.child":
         return []
+    calls = {"print", "exit", "quit", "SystemExit", "sys.exit", "os._exit", "sys.stdout.write",
+             "sys.stderr.write", "sys.stdout.buffer.write"}  # fmt: skip
     return [
         f"{module}:{node.lineno} prints or exits"
         for node in ast.walk(tree)
-        if isinstance(node, ast.Call)
-        and (
-            (isinstance(node.func, ast.Name) and node.func.id in ("print", "exit", "quit"))
-            or (isinstance(node.func, ast.Attribute) and ast.unparse(node.func) == "sys.exit")
-        )
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in calls
+    ]
+
+
+READ_THE_ENVIRONMENT = {
+    "vidsum.media.process",  # hands a bounded part of it on to the decode process
+    "vidsum.media.onnx",  # sets one variable, for a library that has no other switch
+    "vidsum.tokens",  # where tiktoken itself keeps its table
+}
+
+
+def environment_faults(module: str, tree: ast.Module) -> list[str]:
+    """Only the command line reads the environment, but for the places named above."""
+    if room_of(module) == "cli" or module in READ_THE_ENVIRONMENT:
+        return []
+    return [
+        f"{module}:{node.lineno} reads the environment"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ("os.environ", "os.getenv")
     ]
 
 
@@ -132,6 +148,11 @@ def test_modules_import_from_rows_above_only() -> None:
 
 def test_only_the_command_line_prints() -> None:
     assert [fault for module, tree, _ in sources() for fault in print_faults(module, tree)] == []
+
+
+def test_only_the_command_line_reads_the_environment() -> None:
+    found = [fault for module, tree, _ in sources() for fault in environment_faults(module, tree)]
+    assert found == []
 
 
 def test_click_and_rich_stay_where_they_belong() -> None:
@@ -184,6 +205,9 @@ PLANTS = {
     "row-mate": ("ocr", "import vidsum.captioners.builtin\n", row_faults),
     "print": ("media", "def f() -> None:\n    print('x')\n", print_faults),
     "exit": ("pipeline", "import sys\nsys.exit(1)\n", print_faults),
+    "raise": ("reasoner", "raise SystemExit(3)\n", print_faults),
+    "write": ("media", "import sys\nsys.stdout.write('x')\n", print_faults),
+    "environment": ("media", "import os\nx = os.environ['HOME']\n", environment_faults),
     "click": ("renderers", "import click\n", library_faults),
     "rich": ("pipeline", "from rich.console import Console\n", library_faults),
 }

@@ -29,8 +29,11 @@ _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 def clock(seconds: float) -> str:
-    """Return a time as a player shows it: 0:07, 4:31, 1:02:03. Part seconds are cut off."""
-    whole = int(seconds + 1e-6) if math.isfinite(seconds) and seconds > 0 else 0
+    """Return a time as a player shows it: 0:07, 4:31, 1:02:03.
+
+    Part seconds are cut off, but 14.96 is 0:15: a few hundredths are the container's rounding.
+    """
+    whole = int(seconds + 0.05) if math.isfinite(seconds) and seconds > 0 else 0
     hours, minutes = whole // 3600, whole // 60 % 60
     if hours:
         return f"{hours}:{minutes:02}:{whole % 60:02}"

@@ -38,6 +38,7 @@ class Screen:
     brightness: str = "medium"
     difference: float | None = 10.0
     title_height: float = 0.04
+    height: float = 0.03
     read: bool = True
 
 
@@ -150,10 +151,11 @@ def _text(screen: Screen, sample: Sample) -> ScreenText | None:
     if not screen.read:
         return None
     lines = []
-    for row, line in enumerate(screen.lines):
-        top = 0.1 + 0.1 * row
-        height = screen.title_height if line == screen.title else 0.03
+    top = 0.1
+    for line in screen.lines:
+        height = screen.title_height if line == screen.title else screen.height
         lines.append(TextLine(line, 0.95, 0.1, top, 0.8, top + height))
+        top += height + 0.02
     return ScreenText(sample.index, sample.time_s, tuple(lines), screen.title)
 
 

@@ -24,7 +24,7 @@ DOCUMENTS = [text.split() for text in (
 def chosen(count: int, groups: list[int], worths: list[float] | None = None) -> list[int]:
     matrix = tf_idf(DOCUMENTS)
     centre = matrix.centre(range(len(matrix)))
-    return choose(matrix, relevance(matrix, centre, worths or [1.0] * 6), groups, count)
+    return choose(matrix, relevance(matrix, centre, worths or [1.0] * 6), [groups], count)
 
 
 def test_the_most_central_comes_first_and_a_repetition_never() -> None:
@@ -46,7 +46,7 @@ def test_what_has_no_worth_is_left_out() -> None:
 
 def test_nothing_to_choose_from() -> None:
     matrix = tf_idf([])
-    assert choose(matrix, np.zeros(0, np.float32), [], 3) == []
+    assert choose(matrix, np.zeros(0, np.float32), [[]], 3) == []
 
 
 @given(
@@ -62,7 +62,7 @@ def test_choices_are_in_order_without_repeats_and_spread(
     found = choose(
         matrix,
         relevance(matrix, matrix.centre(range(len(matrix))), [1.0] * len(matrix)),
-        labels,
+        [labels],
         count,
     )
 
