@@ -228,3 +228,12 @@ def test_one_caption_a_request_in_their_order() -> None:
     assert {caption.text for caption in captions} == {"Bright picture; no readable text."}
     assert not captioner.needs_pixels
     assert list(captioner.caption([])) == []
+
+
+def test_a_changed_line_is_no_nearly_same_picture() -> None:
+    same = facts(difference=0.3)
+    looks = [text("Agenda"), text("Agenda"), text("Budget")]
+    requests = [CaptionRequest(Sample(i, i, i, i), same, t) for i, t in enumerate(looks)]
+    said = [c.text.endswith("Nearly the same as the picture before.")
+            for c in BuiltinCaptioner().caption(requests)]  # fmt: skip
+    assert said[1:] == [True, False]

@@ -28,13 +28,20 @@ class BuiltinCaptioner(Captioner):
 
     def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
         """Yield a caption for each request, at once and without failing."""
+        before: list[str] | None = None
         for request in requests:
-            sample, words = request.sample, describe(request.facts, request.text)
-            yield Caption(sample.index, sample.time_s, words, self.name)
+            lines = _readable(request.text)
+            words = describe(request.facts, request.text, same_words=before in (None, lines))
+            before = lines
+            yield Caption(request.sample.index, request.sample.time_s, words, self.name)
 
 
-def describe(facts: PictureFacts, text: ScreenText | None) -> str:
-    """Return one sentence or two. ``text`` is None when nobody looked for text."""
+def describe(facts: PictureFacts, text: ScreenText | None, *, same_words: bool = True) -> str:
+    """Return one sentence or two. ``text`` is None when nobody looked for text.
+
+    ``same_words``: the picture before had the same text. A line of text that changed is a new
+    picture to a reader, however few pixels it takes.
+    """
     lines = _readable(text)
     if facts.blank and not lines:
         return f"{_blank_words(facts)}."
@@ -50,7 +57,7 @@ def describe(facts: PictureFacts, text: ScreenText | None) -> str:
     elif text and not lines:
         doubtful = "text that could not be read for certain"
         parts.append(doubtful if text.lines else "no readable text")
-    return " ".join([f"{'; '.join(parts)}.", *_change_words(facts)])
+    return " ".join([f"{'; '.join(parts)}.", *_change_words(facts, same_words)])
 
 
 def _readable(text: ScreenText | None) -> list[str]:
@@ -131,10 +138,10 @@ def _clip(line: str) -> str:
     return f"{line[:_QUOTE_LETTERS].rsplit(' ', 1)[0]}…"
 
 
-def _change_words(facts: PictureFacts) -> list[str]:
+def _change_words(facts: PictureFacts, same_words: bool) -> list[str]:
     if facts.difference is None:
         return []
-    if facts.difference < _SAME_DIFFERENCE:
+    if facts.difference < _SAME_DIFFERENCE and same_words:
         return ["Nearly the same as the picture before."]
     if facts.difference >= _OTHER_DIFFERENCE:
         return ["Very different from the picture before."]
