@@ -80,6 +80,7 @@ class _States:
         return self._seen[state] if isinstance(state, int) else None
 
     def text_entries(self) -> Iterator[TimelineEntry]:
+        """Yield what is written on screen, once for as long as the same lines stand there."""
         texts = []
         for place in range(len(self._points)):
             seen = self._observation(place)
@@ -92,6 +93,7 @@ class _States:
                 yield TimelineEntry(f"t{number}", "text", start_s, end_s, texts[place], "screen")
 
     def caption_entries(self) -> Iterator[TimelineEntry]:
+        """Yield each kept picture's caption, up to the next sample that shows another one."""
         ends = {}
         for start_s, end_s, place in self._stretches([state for _, state in self._points]):
             seen = self._observation(place)
@@ -104,6 +106,7 @@ class _States:
                                     seen.caption.text, seen.caption.backend)  # fmt: skip
 
     def blank_entries(self) -> Iterator[TimelineEntry]:
+        """Yield the stretches in which nothing but black, white or one colour is seen."""
         states = [state for _, state in self._points]
         number = 0
         for start_s, end_s, place in self._stretches(states):

@@ -87,6 +87,7 @@ class _Judge:
     def verdict(
         self, before: _Look | None, look: _Look, after: _Look | None
     ) -> Frame | DroppedSample:
+        """Return what becomes of a frame, given the ones around it."""
         sample = look.frame.sample
         if look.blank is not None:
             if self._kept_s is None and (after is None or after.blank is not None):
