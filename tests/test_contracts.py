@@ -45,9 +45,7 @@ def frames() -> list[Frame]:
 @pytest.mark.parametrize("name", names("captioner"))
 def test_captioners(name: str) -> None:
     captioner: Captioner = registry.load("captioner", name)
-    requests = [
-        CaptionRequest(f.sample, measure(f.image, None), None, f.image) for f in frames()
-    ]
+    requests = [CaptionRequest(f.sample, measure(f.image, None), None, f.image) for f in frames()]
     captions = list(captioner.caption(requests))
     assert [c.index for c in captions] == [0, 2, 4, 6]
     assert [c.time_s for c in captions] == [0.0, 10.0, 20.0, 30.0]

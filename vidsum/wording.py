@@ -22,9 +22,7 @@ _UNSEEN: Final = re.compile(
 
 The joiners U+200C and U+200D are not among them: Persian, Indian scripts and emoji need them.
 """
-_DRIVING: Final = re.compile(
-    "[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]"
-)
+_DRIVING: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 

@@ -85,6 +85,39 @@ def test_a_large_title_over_a_picture_counts_when_it_stays() -> None:
     assert told(bundle([cover, B, B, C, C])) == [(0, "The Moon"), (15, "The Sun")]
 
 
+def card(*lines: str, difference: float = 10.0) -> Screen:
+    """Large lines alone on a flat picture, which the reader of titles leaves without one."""
+    return Screen(None, lines, 0.95, height=0.09, difference=difference)
+
+
+def test_a_large_line_alone_on_a_flat_picture_is_a_title_if_it_stays() -> None:
+    first, second = card("Die nasse Platte"), card("Rollfilm", "und Kodak")
+    made = bundle([first, first, second, second, second])
+    assert divided(made).basis == "titles"
+    assert told(made) == [(0, "Die nasse Platte"), (10, "Rollfilm und Kodak")]
+    assert told(bundle([first, B, B, C, C])) == [(0, "The Moon"), (15, "The Sun")]
+
+
+def test_a_slide_that_builds_up_from_its_title_is_one_slide() -> None:
+    lines = ("Sealed soil keeps water out", "Drains were built for 1950")
+    growing = [card("Why cities flood"), slide("Why cities flood", *lines)]
+    made = bundle([*growing, card("What helps"), slide("What helps", *lines)])
+    assert told(made) == [(0, "Why cities flood"), (10, "What helps")]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Screen(None, ("$ git clone app",), 0.95, height=0.05),
+        Screen(None, ("Over a picture",), 0.4, height=0.09),
+        Screen(None, ("One row", "Two rows", "Three rows"), 0.95, height=0.09),
+        Screen(None, ("12:45",), 0.95, height=0.09),
+    ],
+)
+def test_other_lines_alone_are_no_titles(other: Screen) -> None:
+    assert told(bundle([other, other, A, A])) == [(0, "Tides")]
+
+
 def test_a_slide_of_one_sample_is_too_short_for_a_chapter_in_a_long_video() -> None:
     made = bundle([*[A] * 20, B, *[C] * 20])
     assert told(made) == [(0, "Tides"), (105, "The Sun")]
@@ -196,7 +229,7 @@ def test_titles_that_leave_nearly_all_of_a_long_video_whole_give_way_to_speech()
     assert divided(bundle([A, A, *film, B, B], said)).basis == "speech"
 
 
-def test_large_changes_of_picture_part_what_has_no_words() -> None:
+def test_cuts_to_another_view_part_what_has_no_words() -> None:
     cut_at = {6: 80.0, 12: 90.0}
     screens = [Screen(flatness=0.2, difference=cut_at.get(n, n / 10)) for n in range(20)]
     division = divided(bundle(screens))
@@ -204,6 +237,19 @@ def test_large_changes_of_picture_part_what_has_no_words() -> None:
     assert division.basis == "pictures"
     assert [part.start_s for part in division.parts] == [0.0, 30.0, 60.0]
     assert {part.title for part in division.parts} == {None}
+
+
+@pytest.mark.parametrize(
+    "screens",
+    [
+        [Screen(difference={6: 33.0, 12: 45.0}.get(n, n / 10)) for n in range(20)],
+        [Screen(difference={6: 80.0, 7: 81.0}.get(n, n / 10)) for n in range(20)],
+        [*[FILM[0]] * 6, *[Screen(difference=80.0)] * 4, *[FILM[0]] * 6],
+    ],
+    ids=["one view", "a flash", "the old view comes back"],
+)
+def test_without_a_lasting_cut_to_another_view_there_is_one_part(screens: list[Screen]) -> None:
+    assert divided(bundle(screens)).basis == "none"
 
 
 def test_a_film_in_which_every_sample_differs_is_not_divided() -> None:

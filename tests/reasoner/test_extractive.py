@@ -20,8 +20,18 @@ from reasoner.factory import (
     slide,
 )
 
-from vidsum.data import Bundle, Chapter, ChapterMark, KeyPoint, Segment, Summary
+from vidsum.data import (
+    Bundle,
+    Chapter,
+    ChapterMark,
+    KeyPoint,
+    Segment,
+    Summary,
+    TextLine,
+    TimelineEntry,
+)
 from vidsum.reasoner.extractive import ExtractiveReasoner
+from vidsum.reasoner.material import screen_lines
 from vidsum.reasoner.protocol import Reasoner
 from vidsum.reasoner.wording import counted, listed, quoted, shortened
 from vidsum.wording import safe
@@ -85,7 +95,7 @@ def test_what_a_recogniser_heard_is_speech() -> None:
     heard = replace(made.evidence.transcript, backend="whisper")
     found = REASONER.summarize(replace(made, evidence=replace(made.evidence, transcript=heard)))
     assert "with speech in English and slides" in found.overview
-    assert "Speech: whisper small, twelve passages." in found.method
+    assert "Speech: whisper small, twelve passages from 0:00 to 0:59." in found.method
 
 
 def test_a_language_that_the_words_do_not_bear_out_is_not_named() -> None:
@@ -138,12 +148,123 @@ def test_the_method_tells_the_basis() -> None:
     found = lecture(source="subtitle file talk.srt")
     assert found.method.startswith(BUILT_IN)
     assert "People, objects and actions are not recognised." in found.method
-    assert "Words: subtitle file talk.srt, twelve cues." in found.method
+    assert "Words: subtitle file talk.srt, twelve cues from 0:00 to 0:59." in found.method
     assert (
-        "Pictures: twelve samples, one every 5 s, four of them unlike those before" in found.method
+        "Pictures: twelve samples, one every 5 s; four were read, the rest repeat those; text was "
+        "found on four." in found.method
     )
-    assert "text was found on four of these" in found.method
     assert "up to 5 s late" in found.method
+
+
+def test_key_points_come_from_the_whole_of_a_talk_without_chapters() -> None:
+    seas = ("red", "dead", "black")
+    early = [f"The tide of the {name} sea rises with the tide." for name in seas]
+    late = ["A bank lends money.", "Bread needs flour and yeast.", "Rails carry trains."]
+    found = summary(FILM[:10], cues(*early * 2, *late))
+    starts = [point.start_s for point in found.key_points]
+    assert found.chapter_basis == "none"
+    assert starts[0] < 13 < starts[1] < 25 < starts[2]
+
+
+def test_short_points_of_a_slide_are_quoted_and_its_title_is_not() -> None:
+    first = slide("Why cities flood", "Sealed soil keeps water out", "Rivers lost their meadows")
+    second = slide("What helps", "Green roofs", "Sponge parks")
+    found = summary([first, first, second, second], audio=False)
+    assert {chapter.gist.text for chapter in found.chapters if chapter.gist} & {
+        "Green roofs",
+        "Sponge parks",
+    }
+    assert any(point.start_s >= 10 for point in found.key_points)
+    assert not {"Why cities flood", "What helps"} & {point.text for point in points(found)}
+
+
+def test_the_title_of_a_film_over_a_picture_is_told() -> None:
+    maker = Screen(lines=("THE PEACH OPEN MOVIE PROJECT",), height=0.06, flatness=0.3)
+    title = Screen(lines=("Big Buck", "BUNNY"), height=0.25, flatness=0.3)
+    found = summary([*FILM[:3], maker, FILM[3], title])
+    assert [point.text for point in found.key_points] == ["THE PEACH OPEN MOVIE PROJECT"]
+    assert "On screen: “Big Buck” and “BUNNY”." in found.overview
+
+
+# ---- what is quoted, and what nobody wrote
+
+
+def rows(*lines: tuple[str, float, float], height: float = 0.03) -> tuple[TextLine, ...]:
+    """Rows right below each other, each with its left and right edge."""
+    return tuple(
+        TextLine(text, 0.95, left, 0.1 + 0.05 * place, right, 0.1 + 0.05 * place + height)
+        for place, (text, left, right) in enumerate(lines)
+    )
+
+
+def quotations(*lines: tuple[str, float, float]) -> list[str]:
+    placed = rows(*lines)
+    text = "\n".join(line.text for line in placed)
+    return [one.text for one in screen_lines(TimelineEntry("t1", "text", 0, 5, text, "x"), placed)]
+
+
+def test_rows_on_screen_are_one_quotation_only_if_they_are_one_wrapped_sentence() -> None:
+    wrapped = (("Subsidies that the state pays cover", 0.1, 0.5), ("up to 40 percent", 0.1, 0.3))
+    assert quotations(*wrapped) == ["Subsidies that the state pays cover up to 40 percent"]
+    labels = (("raises two bulges", 0.1, 0.3), ("far side bulge", 0.5, 0.7))
+    assert quotations(*labels) == ["raises two bulges", "far side bulge"]
+    shell = (("$ cd app && make", 0.02, 0.20), ("gcc -02 -o app main.c util.c", 0.02, 0.33))
+    assert quotations(*shell) == ["$ cd app && make", "gcc -02 -o app main.c util.c"]
+    ended = (("It costs little to run.", 0.1, 0.5), ("but more to buy", 0.1, 0.3))
+    assert quotations(*ended) == ["It costs little to run.", "but more to buy"]
+
+
+def test_rows_whose_places_are_not_known_stay_apart() -> None:
+    entry = TimelineEntry("t1", "text", 0, 5, "The difference raises\ntwo bulges of water", "x")
+    assert [one.text for one in screen_lines(entry)] == [
+        "The difference raises",
+        "two bulges of water",
+    ]
+
+
+@pytest.mark.parametrize(
+    "advert",
+    [
+        "Subtitles by opensubtitles.org - Download more",
+        "Synced and corrected by bandit for all the world",
+        "Visit www.example.org for all your films",
+        "Untertitel von der Funk Gruppe GmbH im Auftrag",
+        "Sous-titres réalisés para la communauté",
+        "[door creaks]",
+    ],
+)
+def test_adverts_and_sounds_are_not_quoted(advert: str) -> None:
+    said = cues(advert, "The train to Boston leaves at nine in the morning.", gap_s=1.0)
+    shown = slide("Trains", advert, "Trains leave at nine in the morning")
+    for found in (summary((), said), summary([shown, slide("Boats"), shown], audio=False)):
+        assert found.key_points
+        assert not any(advert[:12] in point.text for point in points(found))
+
+
+def test_words_without_punctuation_make_short_quotations() -> None:
+    parts = ["you need flour water salt", "and a starter which you feed", "in the morning and then"]
+    found = summary((), cues(*parts * 6, gap_s=0.0))
+    assert found.key_points
+    assert max(len(point.text.split()) for point in points(found)) <= 22
+
+
+def test_a_few_words_out_of_a_sentence_are_not_quoted() -> None:
+    said = cues("you need flour water and salt to bake a bread", "[Music]", "in the morning")
+    assert [point.text for point in points(summary((), said))] == [said[0].text] * 2
+
+
+def test_it_is_told_which_stretch_the_words_cover() -> None:
+    said = cues("The sea comes in and goes out twice a day.", length_s=10.0)
+    found = summary(FILM[:12], said)
+    assert "There are subtitles for 0:00 to 0:10 only." in found.overview
+    assert "one cue from 0:00 to 0:10." in found.method
+    assert "only." not in lecture().overview
+
+
+def test_what_was_said_before_the_stretch_looked_at_is_no_key_point() -> None:
+    said = cues("The sea comes in twice a day.", "The moon pulls the sea to it.", length_s=10.0)
+    found = summary(FILM[:2], said, start_s=5.0, end_s=30.0, duration_s=60.0)
+    assert [point.text for point in points(found)] == ["The moon pulls the sea to it."] * 2
 
 
 # ---- what the file says of itself
@@ -238,6 +359,23 @@ def test_of_silent_footage_little_is_said_and_only_what_was_measured() -> None:
     assert [(c.title, c.title_from, c.gist) for c in found.chapters] == [
         ("The whole video", "position", None)
     ]
+
+
+def test_few_samples_are_spoken_of_in_few_words() -> None:
+    two = [Screen(brightness="dark", difference=float(number)) for number in range(2)]
+    assert "Both samples (1280×720 pixels) are dark." in summary(two, audio=False).overview
+    mixed = summary([two[0], Screen(brightness="bright")], audio=False)
+    assert "one is" not in mixed.overview
+    assert "Pictures: one sample; text was found on none." in summary(two[:1]).method
+    moment = summary(two[:1], start_s=10.0, end_s=10.5, duration_s=60.0)
+    assert "It is a moment (0:10) of a 1:00 video" in moment.overview
+
+
+def test_the_method_tells_why_pictures_were_left_out() -> None:
+    same = Screen(brightness="dark")
+    assert "one was read, the rest repeat it or are blank" in summary([same, same, BLACK]).method
+    assert "two were read, the other one is blank" in summary([*FILM[:2], BLACK]).method
+    assert "Pictures: two samples, one every 5 s; all are blank." in summary([BLACK] * 2).method
 
 
 def test_small_differences_are_not_said_to_be_none() -> None:
@@ -362,6 +500,14 @@ def test_text_that_nobody_looked_for_is_not_said_to_be_absent() -> None:
 def test_a_name_that_cannot_be_typed_is_not_put_in_a_command() -> None:
     assert any("vidsum bundle VIDEO" in step for step in summary(FILM[:3], path="a\nb.mp4").more)
     assert any("vidsum bundle ./-y.mp4" in step for step in summary(FILM[:3], path="-y.mp4").more)
+
+
+def test_commands_keep_the_stretch_and_name_files_that_are_called_like_commands() -> None:
+    steps = summary(FILM[:4], start_s=100.5, end_s=120.0, duration_s=480.0).more
+    assert any("vidsum bundle talk.mp4 --start 100.5 --end 120" in step for step in steps)
+    assert any("vidsum talk.mp4 --start 100.5 --end 120 --interval 1" in step for step in steps)
+    assert not any("--start" in step or "--end" in step for step in summary(FILM[:4]).more)
+    assert any("vidsum bundle ./bundle" in step for step in summary(FILM[:4], path="bundle").more)
 
 
 # ---- what holds for any video

@@ -36,6 +36,13 @@ def test_each_group_gives_its_share() -> None:
     assert chosen(3, [0, 0, 0, 1, 2, 2]) == [0, 3, 4]
 
 
+def test_of_two_groupings_both_give_their_shares_and_else_the_first() -> None:
+    matrix = tf_idf(DOCUMENTS)
+    relevances = relevance(matrix, matrix.centre(range(6)), [1.0] * 6)
+    assert choose(matrix, relevances, [[0, 0, 0, 1, 1, 1], [0, 0, 0, 0, 1, 1]], 2) == [0, 4]
+    assert choose(matrix, relevances, [[0, 0, 0, 1, 1, 1], [0] * 6], 2) == [0, 3]
+
+
 def test_a_full_group_gives_more_when_the_others_have_none_left() -> None:
     assert len(chosen(4, [0, 0, 0, 0, 0, 1])) == 4
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from vidsum.data import ChapterBasis, Evidence
-from vidsum.reasoner.overview import SUBTITLES
-from vidsum.reasoner.wording import counted
+from vidsum.reasoner.overview import SUBTITLES, ends_whole, within
+from vidsum.reasoner.wording import counted, listed, span, spelled
 from vidsum.wording import safe
 
 _SEEN: Final = (
@@ -21,7 +21,7 @@ _CHAPTERS: Final = {
     "titles": "Chapters follow the titles on screen; each begins at the first sample that shows "
     "its title, so up to {step} late.",
     "speech": "Chapters are guessed from where the words change; some will be misplaced.",
-    "pictures": "Chapters are large changes of picture, not topics.",
+    "pictures": "Chapters are cuts to another view, not topics.",
     "none": "",
 }
 _FINE_STEP_S: Final = 1.5
@@ -43,26 +43,56 @@ def _words(evidence: Evidence) -> str:
     source = safe(transcript.source)
     if not transcript.segments:
         return f"Words: none ({source})." if source else "Words: none."
+    heard = within(evidence)
+    when = ""
+    if heard:
+        end_s = min(evidence.end_s, max(one.end_s for one in heard))
+        when = f" {span(max(evidence.start_s, heard[0].start_s), end_s)}"
     if transcript.backend == SUBTITLES:
-        return f"Words: {source or SUBTITLES}, {counted(len(transcript.segments), 'cue')}."
-    passages = counted(len(transcript.segments), "passage")
-    return f"Speech: {source or 'a transcript'}, {passages}."
+        return f"Words: {source or SUBTITLES}, {counted(len(heard), 'cue')}{when}."
+    return f"Speech: {source or 'a transcript'}, {counted(len(heard), 'passage')}{when}."
 
 
 def _samples(evidence: Evidence, step: float) -> str:
-    """Return how many pictures were looked at, how many differ, and how many bear text."""
+    """Return how many pictures were asked for, what became of them, and how many bear text."""
     kept, total = len(evidence.observations), len(evidence.observations) + len(evidence.dropped)
     if not total:
         return "No picture was looked at."
-    pace = f", one every {_seconds(step)}"
+    pace = f", one every {_seconds(step)}" if total > 1 else ""
     text = f"Pictures: {counted(total, 'sample')}{pace}"
     if kept < total:
-        text += f", {counted(kept, 'of them unlike', 'of them unlike')} those before"
+        text += f"; {_kept(evidence)}"
+    if not kept:
+        return f"{text}."
     if not _was_read(evidence):
         return f"{text}; text on screen was not read."
     lettered = sum(bool(one.text and one.text.lines) for one in evidence.observations)
-    found = counted(lettered, "of these", "of these") if lettered else "none of these"
-    return f"{text}; text was found on {found}."
+    return f"{text}; text was found on {spelled(lettered) if lettered else 'none'}."
+
+
+def _kept(evidence: Evidence) -> str:
+    """Return how many pictures were looked at closely, and why the rest were not."""
+    kept, rest = len(evidence.observations), len(evidence.dropped)
+    reasons = {one.reason for one in evidence.dropped}
+    are = "is" if rest == 1 else "are"
+    why = []
+    if "duplicate" in reasons:
+        those = "it" if kept == 1 else "one of those" if rest == 1 else "those"
+        why.append(f"repeat{'s' if rest == 1 else ''} {those}")
+    if reasons - {"duplicate", "transition"}:
+        why.append(f"{are} blank")
+    if "transition" in reasons:
+        why.append(f"{are} in the middle of a change")
+    told = " or ".join(why)
+    if not kept:
+        return f"{'it' if rest == 1 else 'all'} {told}"
+    done = [
+        *(["read"] if _was_read(evidence) else []),
+        *(["described"] if any(one.caption for one in evidence.observations) else []),
+    ]
+    were = "was" if kept == 1 else "were"
+    others = "the other one" if rest == 1 else "the rest"
+    return f"{spelled(kept)} {were} {listed(done) or 'measured'}, {others} {told}"
 
 
 def _was_read(evidence: Evidence) -> bool:
@@ -80,7 +110,7 @@ def more(evidence: Evidence) -> tuple[str, ...]:
 
 def _steps(evidence: Evidence) -> Iterator[str]:
     path = evidence.info.path
-    video = _argument(str(path))
+    video = _argument(str(path)) + _window(evidence)
     if _unheard(evidence):
         yield (
             f"A subtitle file beside it ({safe(path.stem)}.srt or .vtt) would be used as its "
@@ -105,7 +135,23 @@ def _unheard(evidence: Evidence) -> bool:
 
 
 def _argument(path: str) -> str:
-    """Return path as a shell argument; VIDEO where it cannot be shown as it is."""
+    """Return path as a shell argument; VIDEO where it cannot be shown as it is.
+
+    A bare name without a dot may be that of a command.
+    """
     if safe(path) != path or not path:
         return "VIDEO"
-    return shlex.quote(f"./{path}" if path.startswith("-") else path)
+    mistakable = path.startswith("-") or ("/" not in path and "." not in path)
+    return shlex.quote(f"./{path}" if mistakable else path)
+
+
+def _window(evidence: Evidence) -> str:
+    """Return the options for the stretch that was looked at, "" for a whole video."""
+    options = f" --start {_plain(evidence.start_s)}" if evidence.start_s > 0 else ""
+    if not ends_whole(evidence):
+        options += f" --end {_plain(evidence.end_s)}"
+    return options
+
+
+def _plain(seconds: float) -> str:
+    return f"{seconds:.3f}".rstrip("0").rstrip(".")

@@ -1,7 +1,7 @@
 """The chapters of a video, from the best basis that its evidence gives.
 
-The file's own markers, else titles on screen, else shifts of topic in the speech, else large
-changes of picture, else one chapter.
+The file's own markers, else titles on screen, else shifts of topic in the speech, else cuts
+to another view, else one chapter.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
-from vidsum.data import ChapterBasis, Evidence
+from vidsum.data import ChapterBasis, Evidence, Observation
 from vidsum.reasoner.looks import Look, looks
 from vidsum.reasoner.parts import MOST_PARTS, Part, at_most, cut, without_short
-from vidsum.reasoner.pictures import LARGE_CHANGE
 from vidsum.reasoner.screens import scrolls, stretches, title_cards
 from vidsum.reasoner.sentences import Sentence
 from vidsum.reasoner.topics import topic_starts
@@ -25,6 +25,8 @@ _MOST_FILE_MARKS: Final = 60
 """A file's own chapters stay as they are up to here, further than the guessed ones."""
 _UNMARKED_S: Final = 10.0
 """Time before a file's first marker that makes a part of its own."""
+_OTHER_VIEW: Final = 60.0
+"""Mean difference (0–255) to the picture before that only a cut to another view makes."""
 _MOST_SCENES: Final = 8
 _SHORTEST_SCENE_S: Final = 15.0
 _LONG_S: Final = 600.0
@@ -120,15 +122,12 @@ def _undivided(parts: Sequence[Part], said: Sequence[Sentence]) -> bool:
 
 
 def _scene_starts(evidence: Evidence) -> list[float]:
-    """Return the times of the largest changes of picture, none where all pictures change."""
-    changes = [
-        (one.facts.difference, one.sample.time_s)
-        for one in evidence.observations
-        if one.facts.difference is not None and one.facts.difference >= LARGE_CHANGE
-    ]
+    """Return the times of the largest cuts to another view, none where all pictures change."""
+    cuts = [one for one in evidence.observations if (one.facts.difference or 0.0) >= _OTHER_VIEW]
     pictures = len(evidence.observations) + len(evidence.dropped)
-    if len(changes) > max(_MOST_SCENES, pictures / 2):
+    if len(cuts) > max(_MOST_SCENES, pictures / 2):
         return []
+    changes = [(one.facts.difference or 0.0, one.sample.time_s) for one in _lasting(evidence, cuts)]
     shortest_s = max(_SHORTEST_SCENE_S, (evidence.end_s - evidence.start_s) / (2 * _MOST_SCENES))
     starts: list[float] = []
     for _, time_s in sorted(changes, key=lambda change: (-change[0], change[1])):
@@ -138,6 +137,26 @@ def _scene_starts(evidence: Evidence) -> list[float]:
         ):
             starts.append(time_s)
     return sorted(starts)
+
+
+def _lasting(evidence: Evidence, cuts: Sequence[Observation]) -> list[Observation]:
+    """Return the cuts between views of which both stay and the old one does not come back."""
+    cut_at = {one.sample.index for one in cuts}
+    hasty = {
+        index
+        for pair in pairwise(sorted(one.sample.index for one in evidence.observations))
+        if cut_at.issuperset(pair)
+        for index in pair
+    }
+    repeats = [
+        (one.same_as, one.sample.index) for one in evidence.dropped if one.same_as is not None
+    ]
+    return [
+        one
+        for one in cuts
+        if one.sample.index not in hasty
+        and not any(first < one.sample.index < again for first, again in repeats)
+    ]
 
 
 def _parts(evidence: Evidence, starts: Sequence[float]) -> list[Part]:

@@ -12,6 +12,7 @@ from typing import Final
 from vidsum.data import Bundle, Chapter, Evidence, KeyPoint, Summary
 from vidsum.languages import same_language
 from vidsum.reasoner.basis import method, more
+from vidsum.reasoner.looks import tall_lines
 from vidsum.reasoner.material import Material, material
 from vidsum.reasoner.naming import part_name, video_title
 from vidsum.reasoner.overview import Findings, overview
@@ -39,7 +40,8 @@ class ExtractiveReasoner:
             worded=bool(words.said),
             language=_language(bundle.evidence, words),
             pointed=bool(points),
-            shown=tuple(line for text in words.texts for line in text.shown),
+            shown=tuple(dict.fromkeys(line for text in words.texts for line in text.shown)),
+            cards=_cards(bundle, words, [title], points),
         )
         return Summary(
             title=title,
@@ -52,6 +54,18 @@ class ExtractiveReasoner:
             method=method(bundle.evidence, basis),
             more=more(bundle.evidence),
         )
+
+
+def _cards(
+    bundle: Bundle, words: Material, told: Collection[str], points: Iterable[int]
+) -> tuple[str, ...]:
+    """Return the tall lines over pictures, as of a film's title, that no quotation holds."""
+    quotations = [*told, *(words.quotables[index].sentence.text for index in points)]
+    quotations += [part.title for part in words.division.parts if part.title]
+    lines = (line for one in bundle.evidence.observations for line in tall_lines(one))
+    return tuple(
+        line for line in dict.fromkeys(lines) if not any(line in text for text in quotations)
+    )
 
 
 def _language(evidence: Evidence, words: Material) -> str | None:

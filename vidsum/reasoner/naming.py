@@ -6,7 +6,7 @@ from typing import Final
 
 from vidsum.data import Bundle, Evidence
 from vidsum.reasoner.keywords import PhraseBook
-from vidsum.reasoner.looks import looks
+from vidsum.reasoner.looks import looks, title_of
 from vidsum.reasoner.overview import noun
 from vidsum.reasoner.parts import Part, TitleFrom
 from vidsum.reasoner.screens import stretches
@@ -36,7 +36,7 @@ def _largest(evidence: Evidence) -> str:
     """Return the tallest title on any picture, "" if none is of two words and a 20th in height."""
     best, height = "", _TALL
     for one in evidence.observations:
-        title = safe(one.text.title or "") if one.text else ""
+        title = title_of(one)
         lines = one.text.lines if one.text and len(title.split()) >= _FEWEST_WORDS else ()
         tall = max((ln.bottom - ln.top for ln in lines if ln.text in title), default=0.0)
         if tall > height:

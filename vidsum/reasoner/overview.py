@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vidsum.data import Bundle, Chapter, ChapterBasis, Evidence, Transcript
+from vidsum.data import Bundle, Chapter, ChapterBasis, Evidence, Segment, Transcript
 from vidsum.languages import language_name
 from vidsum.reasoner.looks import looks
 from vidsum.reasoner.pictures import picture_sentences
@@ -25,9 +25,10 @@ _LONGEST_LINE: Final = 60
 _MOST_LINES: Final = 3
 _SLIDES_SHARE: Final = 0.5
 _ENDS_S: Final = 1.0
+_WORDED_SHARE: Final = 0.7
 _BY: Final = {
     "speech": " by where the words change",
-    "pictures": " by large changes of picture",
+    "pictures": " by cuts to another view",
 }
 _DESCRIPTIONS: Final = ("description", "synopsis", "summary", "comment")
 _MAKERS: Final = ("artist", "author", "album_artist", "director")
@@ -38,7 +39,8 @@ class Findings:
     """What the overview tells of, chosen already.
 
     worded: whether there is a transcript with words; language: its code, None where the words
-    do not bear it out. pointed: whether there are key points. shown: lines seen on screen.
+    do not bear it out. pointed: whether there are key points. shown: lines seen on screen;
+    cards: those of a title over a picture, which nothing else quotes.
     """
 
     chapters: tuple[Chapter, ...]
@@ -48,6 +50,7 @@ class Findings:
     language: str | None
     pointed: bool
     shown: tuple[str, ...]
+    cards: tuple[str, ...] = ()
 
 
 def overview(bundle: Bundle, findings: Findings) -> str:
@@ -57,6 +60,8 @@ def overview(bundle: Bundle, findings: Findings) -> str:
     if not (findings.worded or findings.pointed):
         opening = f"{LITTLE.format(noun=noun(evidence))} It is {opening[0].lower()}{opening[1:]}"
     sentences = [opening]
+    if findings.worded:
+        sentences.extend(_worded_for(evidence))
     sentences.extend(_from_tags(evidence))
     sentences.extend(_overlay(bundle))
     if not findings.worded or not evidence.info.audio:
@@ -68,13 +73,38 @@ def overview(bundle: Bundle, findings: Findings) -> str:
         words, are = ("words", "are") if len(findings.keywords) > 1 else ("word", "is")
         sentences.append(f"The {words} {used} most {are} {listed(findings.keywords)}.")
     if not findings.pointed:
-        sentences.extend(_first_lines(findings.shown))
+        sentences.extend(_first_lines(findings.shown, findings.cards))
+    elif findings.cards:
+        sentences.extend(_first_lines(findings.cards))
     return " ".join(sentences)
 
 
 def noun(evidence: Evidence) -> str:
     """Return "video", or "recording" for a file without pictures."""
     return "video" if evidence.info.video is not None else "recording"
+
+
+def within(evidence: Evidence) -> list[Segment]:
+    """Return the words of what was looked at."""
+    start_s, end_s = evidence.start_s, evidence.end_s
+    return [
+        one
+        for one in evidence.transcript.segments
+        if end_s <= start_s or (one.end_s >= start_s and one.start_s < end_s)
+    ]
+
+
+def _worded_for(evidence: Evidence) -> Iterator[str]:
+    """Yield which stretch there are words for, if much of what was looked at has none."""
+    worded = within(evidence)
+    start_s = max(evidence.start_s, min((one.start_s for one in worded), default=0.0))
+    end_s = min(evidence.end_s, max((one.end_s for one in worded), default=0.0))
+    if end_s - start_s < _WORDED_SHARE * (evidence.end_s - evidence.start_s):
+        words = "subtitles" if evidence.transcript.backend == SUBTITLES else "words"
+        if clock(start_s) == clock(end_s):
+            yield f"There are {words} at {clock(start_s)} only."
+        else:
+            yield f"There are {words} for {clock(start_s)} to {clock(end_s)} only."
 
 
 def _opening(bundle: Bundle, findings: Findings) -> str:
@@ -98,11 +128,17 @@ def _extent(evidence: Evidence) -> str:
     """Return "A 2:37 video", or which stretch of it was looked at."""
     whole_s = evidence.info.duration_s or evidence.end_s
     what = noun(evidence)
-    if evidence.start_s > 0 or evidence.end_s < whole_s - _ENDS_S:
-        part = f"{clock(evidence.start_s)} to {clock(evidence.end_s)}"
+    if evidence.start_s > 0 or not ends_whole(evidence):
+        start, end = clock(evidence.start_s), clock(evidence.end_s)
+        part = f"A moment ({start})" if start == end else f"{start} to {end}"
         return f"{part} of {_article(whole_s)} {clock(whole_s)} {what}"
     sound_only = " (sound only)" if evidence.info.video is None else ""
     return f"{_article(whole_s).capitalize()} {clock(whole_s)} {what}{sound_only}"
+
+
+def ends_whole(evidence: Evidence) -> bool:
+    """Tell whether the video was looked at to its end."""
+    return evidence.end_s >= (evidence.info.duration_s or evidence.end_s) - _ENDS_S
 
 
 def _article(seconds: float) -> str:
@@ -166,8 +202,10 @@ def _unheard(evidence: Evidence) -> Iterator[str]:
         yield "Whether anything is said in it is not known."
 
 
-def _first_lines(shown: Sequence[str]) -> Iterator[str]:
+def _first_lines(shown: Sequence[str], cards: Sequence[str] = ()) -> Iterator[str]:
+    """Yield the first lines of a text on screen; cards: lines to tell before others."""
     if shown:
-        lines = [quoted(shortened(line, _LONGEST_LINE)) for line in shown[:_MOST_LINES]]
+        chosen = [*cards, *(line for line in shown if line not in cards)][:_MOST_LINES]
+        lines = [quoted(shortened(line, _LONGEST_LINE)) for line in shown if line in chosen]
         more = " and more" if len(shown) > _MOST_LINES else ""
         yield f"On screen: {listed(lines)}{more}."

@@ -13,6 +13,8 @@ from vidsum.wording import clock
 LARGE_CHANGE: Final = 30.0
 """Mean difference (0–255) to the picture before from which on a picture shows another scene."""
 _MOST_TIMES: Final = 6
+_FEW: Final = 2
+"""Samples that are too few to be counted by their looks."""
 _DROPPED: Final = {
     "black": "black",
     "white": "white",
@@ -33,9 +35,9 @@ def picture_sentences(evidence: Evidence) -> Iterator[str]:
     every = [word for word, count in counts.items() if count == len(looks)]
     some = [f"{counted(count, 'is', 'are')} {word}" for word, count in counts.most_common()]
     if every:
-        whole = "The one sample" if len(looks) == 1 else f"All {number}"
+        whole = {1: "The one sample", 2: "Both samples"}.get(len(looks), f"All {number}")
         yield f"{whole}{size} {'is' if len(looks) == 1 else 'are'} {listed(every)}."
-    if len(counts) > len(every):
+    if len(counts) > len(every) and len(looks) > _FEW:
         yield f"Of {number}{'' if every else size}, {listed(some[len(every) :])}."
     yield from _changes(evidence)
 

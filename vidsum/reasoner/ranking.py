@@ -22,34 +22,36 @@ def relevance(matrix: TermMatrix, centre: Vector, worth: Sequence[float]) -> Vec
     return matrix.along(centre) * np.asarray(worth, np.float32)
 
 
-def choose(matrix: TermMatrix, relevances: Vector, groups: Sequence[int], count: int) -> list[int]:
+def choose(
+    matrix: TermMatrix, relevances: Vector, groupings: Sequence[Sequence[int]], count: int
+) -> list[int]:
     """Return the indices of at most `count` texts, in order of the texts.
 
     Maximal marginal relevance: again and again the text with the largest λ × relevance − (1 − λ) ×
-    likeness to those chosen. A group (a chapter, say) gives no more than its even share, rounded
-    up, while others have texts left. Repetitions of a chosen text and texts of no relevance are
-    left out.
+    likeness to those chosen. groupings: each gives every text a group (its chapter, say); a group
+    gives no more than its even share, rounded up, while others have texts left, and where not all
+    groupings can be kept to, the first ones are. Repetitions of a chosen text and texts of no
+    relevance are left out.
     Source: Carbonell and Goldstein, "The use of MMR", SIGIR 1998.
     """
     scale = float(relevances.max(initial=0.0)) or 1.0
     likeness = np.zeros(len(matrix), np.float32)
     open_ = np.asarray(relevances) > 0
-    members = np.asarray(groups, np.int64)
-    share = -(-count // max(1, len(set(groups))))
+    members = [np.asarray(groups, np.int64) for groups in groupings]
+    shares = [-(-count // max(1, len(set(groups)))) for groups in groupings]
     chosen: list[int] = []
     while len(chosen) < count and open_.any():
         gain = _BALANCE * relevances / scale - (1 - _BALANCE) * likeness
-        best = _best(gain, open_ & _within(share, members, chosen), open_)
+        allowed = open_
+        for share, groups in zip(shares, members, strict=True):
+            within = allowed & _within(share, groups, chosen)
+            allowed = within if within.any() else allowed
+        best = int(np.where(allowed, gain, -np.inf).argmax())
         chosen.append(best)
         likeness = np.maximum(likeness, matrix.along(matrix.row(best)))
         open_[best] = False
         open_ &= likeness < _SAME
     return sorted(chosen)
-
-
-def _best(gain: Vector, preferred: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> int:
-    """Return the index of the largest gain among the preferred, else among the allowed."""
-    return int(np.where(preferred if preferred.any() else allowed, gain, -np.inf).argmax())
 
 
 def _within(share: int, groups: NDArray[np.int64], chosen: Sequence[int]) -> NDArray[np.bool_]:

@@ -67,7 +67,7 @@ def _put(found: list[Stretch], look: Look) -> None:
     else:
         last = Stretch(title, look.time_s)
         found.append(last)
-    last.firm |= look.slide
+    last.firm |= look.slide and not look.alone
     if look.title and last.title is not None:
         last.readings[look.title] += 1
 

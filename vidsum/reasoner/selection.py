@@ -13,6 +13,8 @@ from vidsum.reasoner.weights import TermMatrix, Vector, tf_idf, unit
 
 _FEWEST_POINTS, _MOST_POINTS = 3, 10
 _SENTENCES_A_POINT: Final = 4
+_MOST_STRETCHES: Final = 5
+"""Key points are spread evenly over so many stretches of equal length."""
 _SCREEN_WEIGHT: Final = 0.6
 """How much words on screen count beside the words said, in what the video is about."""
 _OWN_PART: Final = 0.5
@@ -43,7 +45,7 @@ class Selection:
         count = round(sentences / _SENTENCES_A_POINT)
         count = min(max(count, _FEWEST_POINTS), _MOST_POINTS, -(-sentences // 2))
         relevances = (1 - _OWN_PART) * self._central + _OWN_PART * self._close
-        return choose(self._matrix, relevances, self._groups, count)
+        return choose(self._matrix, relevances, [self._stretches(count), self._groups], count)
 
     def gist(self, part: int, used: Collection[int]) -> int | None:
         """Return the sentence closest to a part, rather one that is not used already."""
@@ -54,6 +56,16 @@ class Selection:
         fresh = [index for index in members if index not in used]
         other = max(fresh, key=lambda index: self._close[index], default=best)
         return other if self._close[other] >= _OTHER_GIST * self._close[best] else best
+
+    def _stretches(self, count: int) -> list[int]:
+        """Return which stretch of time each sentence begins in, for `count` key points."""
+        starts = [one.sentence.start_s for one in self._material.quotables]
+        first_s, last_s = min(starts, default=0.0), max(starts, default=0.0)
+        number = max(1, min(count, _MOST_STRETCHES))
+        length_s = (last_s - first_s) / number
+        if length_s <= 0:
+            return [0] * len(starts)
+        return [min(number - 1, int((start_s - first_s) / length_s)) for start_s in starts]
 
     def _centrality(self) -> Vector:
         shown = [self._title]

@@ -23,8 +23,8 @@ _SOUND: Final = r"""
 """
 _SUNG: Final = r"[♪♫♬🎵][^♪♫♬🎵]*[♪♫♬🎵]?"
 _SPEAKER: Final = r"""
-    >>+ | ^\s*[-–—](?=\s*[^\s\d-]) | (?<=[.!?…。！？])\s+[-–—]\s+
-  | (?:^\s*|(?<=[.!?…])\s+)[A-ZÀ-Þ][A-ZÀ-Þ'.-]+(?:[ ][A-ZÀ-Þ'.-]+)?:(?=\s)
+    (?:^\s*|(?<=[.!?…])\s+)(?:[-–—]\s*)?[A-ZÀ-Þ][A-ZÀ-Þ'.-]+(?:[ ][A-ZÀ-Þ'.-]+)?:(?=\s)
+  | >>+ | ^\s*[-–—](?=\s*[^\s\d-]) | (?<=[.!?…。！？])\s+[-–—]\s+
 """
 _FLAGS: Final = re.MULTILINE | re.VERBOSE
 _BREAK: Final = re.compile(f"{_SUNG} | {_SOUND} | {_SPEAKER}", _FLAGS)
@@ -35,7 +35,7 @@ _CLAUSE_END: Final = re.compile(rf"[{_CLAUSE_MARKS}]\s*|\s+")
 
 _LONGEST_PAUSE_S: Final = {True: 4.0, False: 1.0}
 """Silence that ends a sentence by itself; False: where the text has no punctuation to go by."""
-_LONGEST_WIDTH: Final = {True: 280, False: 170}
+_LONGEST_WIDTH: Final = {True: 280, False: 110}
 """Width (letters; a CJK letter counts as three) at which a sentence is cut at its best pause."""
 _SHORTEST_CUT: Final = 0.4
 _LIKE_PAUSES_S: Final = 0.25

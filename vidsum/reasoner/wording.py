@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from vidsum.wording import clock
+
 _SPELLED: Final = "no one two three four five six seven eight nine ten eleven twelve"
 _NUMBERS: Final = _SPELLED.split()
 _ELLIPSIS: Final = "…"
@@ -29,8 +31,18 @@ def quoted(text: str) -> str:
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return "one part", "three parts", "41 parts", "no parts"."""
-    figure = _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
-    return f"{figure} {noun if number == 1 else plural or noun + 's'}"
+    return f"{spelled(number)} {noun if number == 1 else plural or noun + 's'}"
+
+
+def spelled(number: int) -> str:
+    """Return "no", "one" … "twelve", "13" … "1,300"."""
+    return _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
+
+
+def span(start_s: float, end_s: float) -> str:
+    """Return "from 0:10 to 0:14", or "at 0:10" where both look the same."""
+    start, end = clock(start_s), clock(end_s)
+    return f"at {start}" if start == end else f"from {start} to {end}"
 
 
 def listed(items: Sequence[str]) -> str:

@@ -47,18 +47,21 @@ _FIRST_WORD: Final = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _LETTERS_A_WORD: Final = 5.5
 _SHORT_WORDS: Final = 9
 _LONG_WORDS: Final = 34
+_PIECE_WORDS: Final = 4
 
 
 def worth(text: str) -> float:
     """Return 0–1: 1 for a whole sentence of good length that leans on nothing before it.
 
     Less for openings such as "It" or "So", for greetings and thanks, questions, pieces, and for
-    what is very short or long.
+    what is very short or long; 0 for a few words out of a sentence.
     """
     first = _FIRST_WORD.search(text)
     if first is None:
         return 0.0
     words = width(text) / _LETTERS_A_WORD
+    if first[0][0].islower() and words < _PIECE_WORDS and not _CLOSED.search(text):
+        return 0.0
     value = min(1.0, max(0.1, words / _SHORT_WORDS))
     if words > _LONG_WORDS:
         value *= 0.7

@@ -77,9 +77,7 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
         blocks += [Heading("Timeline"), Items(tuple(_timeline(result)))]
     blocks += [Heading("How this was made"), Paragraph(safe(summary.method))]
     if summary.more:
-        blocks.append(
-            Items(tuple(Item("", text=safe(line)) for line in summary.more))
-        )
+        blocks.append(Items(tuple(Item("", text=safe(line)) for line in summary.more)))
     blocks += [Heading("What it took"), _receipt(result.receipt), _total(result.receipt)]
     return Page(safe(summary.title), tuple(blocks))
 
@@ -106,7 +104,12 @@ def _chapter(chapter: Chapter) -> Item:
 
 def _timeline(result: Result) -> Iterator[Item]:
     subtitles = result.bundle.evidence.transcript.backend == "subtitles"
-    words = {"speech": "subtitle" if subtitles else "said", "text": "written", "caption": "shown", "fact": "given"}
+    words = {
+        "speech": "subtitle" if subtitles else "said",
+        "text": "written",
+        "caption": "shown",
+        "fact": "given",
+    }
     for entry in result.bundle.timeline:
         text = safe(entry.text.replace("\n", " · "))
         yield Item(clock(entry.start_s), words[entry.kind], text)
