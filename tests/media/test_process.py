@@ -575,8 +575,7 @@ def test_places_that_hold_no_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(
-    os.geteuid() == 0,
-    reason="root may read everything; tests/cli/test_bad_input.py tests it without root's powers",
+    os.geteuid() == 0, reason="root may read everything: tests/cli/test_bad_input.py bows to it"
 )
 def test_a_file_that_may_not_be_read(tmp_path: Path, clip_folder: Path) -> None:
     path = Path(shutil.copy(clip("short_03", clip_folder).path, tmp_path / "film.mp4"))
