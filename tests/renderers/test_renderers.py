@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from vidsum.data import Result
+from vidsum.data import Result, TimelineEntry
 from vidsum.errors import MediaError
 from vidsum.renderers.json import many_to_json, to_json
 from vidsum.renderers.markdown import escape, markdown
@@ -135,3 +135,16 @@ def test_json_holds_no_character_that_drives_a_terminal(result: Result) -> None:
     written = to_json(hostile)
     assert {c for c in written if not c.isprintable()} == {"\n"}
     assert json.loads(written)["source"]["tags"] == tags
+
+
+def test_a_page_does_not_repeat_a_caption_in_a_row(result: Result) -> None:
+    times = [0.0, 10.0, 20.0, 30.0]
+    words = ["Bright picture.", "Bright picture.", "Black picture.", "Bright picture."]
+    timeline = tuple(
+        TimelineEntry(f"c{i}", "caption", t, t + 10, text, "builtin")
+        for i, (t, text) in enumerate(zip(times, words, strict=True))
+    )
+    told = replace(result, bundle=replace(result.bundle, timeline=timeline))
+    lines = [line for line in text(page(told, with_timeline=True)).split("\n") if "shown:" in line]
+    assert [line.split()[0] for line in lines] == ["0:00", "0:20", "0:30"]
+    assert len(json.loads(to_json(told))["timeline"]) == 4

@@ -110,7 +110,12 @@ def _timeline(result: Result) -> Iterator[Item]:
         "caption": "shown",
         "fact": "given",
     }
+    shown = ""
     for entry in result.bundle.timeline:
+        if entry.kind == "caption":
+            if entry.text == shown:
+                continue  # a page need not say the same thing twice in a row; the JSON does
+            shown = entry.text
         text = safe(entry.text.replace("\n", " · "))
         yield Item(clock(entry.start_s), words[entry.kind], text)
 
