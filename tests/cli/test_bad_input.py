@@ -219,3 +219,11 @@ def test_a_misspelt_command_is_not_taken_for_a_file(folder: Path) -> None:
 def test_bundle_into_a_folder(folder: Path) -> None:
     (folder / "out").mkdir()
     refused(folder, 2, "out is a folder", "bundle", "talk.mp4", "-o", "out")
+
+
+def test_a_picture_is_no_video(folder: Path) -> None:
+    from PIL import Image
+
+    for suffix in ("png", "jpg", "webp", "bmp", "tiff"):
+        Image.new("RGB", (64, 48), "red").save(folder / f"holiday.{suffix}")
+        refused(folder, 3, "is a picture, not a video", f"holiday.{suffix}")

@@ -320,3 +320,23 @@ def test_a_terminal_that_does_not_know_its_width_still_gets_a_page(talk: Path) -
     assert done.returncode == 0
     assert "How Tides Work" in done.stdout
     assert "What it took" in done.stdout
+
+
+def test_an_interrupted_batch_gives_what_it_has(
+    talk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    videos = [str(talk), str(talk)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vidsum", *videos, "--json", "--no-ocr", "--interval", "0.1"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    seen = ""
+    while "summarizing" not in seen:
+        seen += process.stderr.readline()
+        assert process.poll() is None
+    time.sleep(0.5)
+    os.killpg(process.pid, signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert len(json.loads(out)["results"]) == 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from clips import clip
 
-from vidsum.errors import DecodeStopped
+from vidsum.errors import BackendMissing, DecodeStopped
 from vidsum.media import process
 from vidsum.media.plan import Grid
 from vidsum.media.process import Decoder
@@ -97,3 +97,14 @@ def test_a_decoder_is_killed_from_another_thread(talk: Path) -> None:
         endless = (window for _ in range(100_000) for window in decoder.audio(track))
         with pytest.raises(DecodeStopped):
             list(endless)
+
+
+def test_a_decoder_that_lacks_a_library_is_not_a_damaged_file(
+    liar: Path, clip_folder: Path
+) -> None:
+    liar.write_text("import no_such_library")
+    with (
+        Decoder(clip("short_03", clip_folder).path) as decoder,
+        pytest.raises(BackendMissing, match="no_such_library"),
+    ):
+        decoder.probe()

@@ -109,14 +109,23 @@ class Batch:
 
     def run(self) -> None:
         """Summarise them all; with several, a failure is said and the next one goes on."""
-        for video in self.videos:
-            try:
-                self._add(video)
-            except VidsumError as exc:
-                if len(self.videos) == 1:
-                    raise
-                say_error(exc)
-                self._failed.append((video, exc))
+        try:
+            for video in self.videos:
+                self._try(video)
+        finally:
+            if self._results or self._failed:
+                self._emit_gathered()  # also what an interruption has left
+
+    def _try(self, video: Path) -> None:
+        try:
+            self._add(video)
+        except VidsumError as exc:
+            if len(self.videos) == 1:
+                raise
+            say_error(exc)
+            self._failed.append((video, exc))
+
+    def _emit_gathered(self) -> None:
         if self.gathered:
             from vidsum.renderers.json import many_to_json
 

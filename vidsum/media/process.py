@@ -22,7 +22,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import vidsum
 from vidsum.data import AudioTrack, AudioWindow, Frame, MediaInfo, Sample, TextTrack
-from vidsum.errors import BackendFailed, DecodeStopped, MediaError
+from vidsum.errors import BackendFailed, BackendMissing, DecodeStopped, MediaError
 from vidsum.media import wire
 from vidsum.media.plan import Grid
 from vidsum.media.policy import DecodePolicy
@@ -229,10 +229,17 @@ class Decoder:
         try:
             message = wire.read(self._read_bytes)
         except wire.BadMessage as exc:
-            raise self._stopped(f"the decoder broke off ({exc})") from exc
+            raise self._stopped(None if self._died() else f"the decoder broke off ({exc})") from exc
         if message is None:
             raise self._stopped(None)
         return message
+
+    def _died(self) -> bool:
+        """Whether a signal ended the process: its last message is then cut off."""
+        assert self._process is not None
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(timeout=1) < 0
+        return False
 
     def _read_bytes(self, count: int) -> bytes:
         """Return ``count`` bytes from the process, fewer if it ended. Raises: DecodeStopped."""
@@ -264,6 +271,9 @@ class Decoder:
         if why is None and code is not None and self._listener is not None:
             self._listener.join(timeout=5)
         last = b"".join(self._last_words).decode("utf-8", "replace").strip().splitlines()
+        if last and last[-1].startswith(("ImportError", "ModuleNotFoundError")):
+            raise BackendMissing(f"The decoder cannot start: {last[-1][:300]}.",
+                                 "Reinstall vidsum.")  # fmt: skip
         why = why or (f"the decoder failed ({last[-1][:300]})" if last else "the decoder failed")
         return DecodeStopped(f"{shown(self._path)}: {why}.", "The file may be damaged.")
 

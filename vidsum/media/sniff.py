@@ -27,6 +27,7 @@ _MARKUP = (
     (b"<smil", "a SMIL playlist"),
     (b"<playlist", "an XSPF playlist"),
 )
+_PICTURES = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"BM", b"II*\0", b"MM\0*")
 _GENERAL_HINT = "Give the path of a video or sound file."
 
 
@@ -67,6 +68,8 @@ def _check_head(name: str, head: bytes) -> None:
         for mark, what in _MARKUP:
             if mark in text:
                 _refuse_playlist(name, what)
+    if head.startswith(_PICTURES) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+        raise MediaError(f"{name} is a picture, not a video.", _GENERAL_HINT)
     if not head.strip(b"\0"):
         if len(head) < _HEAD_BYTES:
             raise MediaError(f"{name} holds only zero bytes.", "Was the copy finished?")
