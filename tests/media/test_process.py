@@ -31,10 +31,11 @@ from PIL import Image
 from vidsum.data import ChapterMark, MediaInfo
 from vidsum.errors import DecodeStopped, MediaError
 from vidsum.media import policy, wire
+from vidsum.media.messages import FramesReport
 from vidsum.media.opening import Refused, open_input
 from vidsum.media.plan import Grid
 from vidsum.media.policy import DecodePolicy
-from vidsum.media.process import Decoder, FramesReport
+from vidsum.media.process import Decoder
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 

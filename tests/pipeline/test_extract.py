@@ -19,7 +19,7 @@ from vidsum.costs.meter import Meter
 from vidsum.data import Caption, DroppedSample, Evidence, Sample
 from vidsum.errors import BackendFailed, BackendMissing, DecodeStopped, OptionError
 from vidsum.events import Event, StageAdvanced, StageFinished, StageStarted
-from vidsum.media.process import FramesReport
+from vidsum.media.messages import FramesReport
 from vidsum.pipeline.extract import cover
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen, see

@@ -12,83 +12,31 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
 import vidsum
-from vidsum.data import AudioTrack, AudioWindow, Frame, MediaInfo, Sample, TextTrack
+from vidsum.data import AudioTrack, AudioWindow, Frame, MediaInfo, TextTrack
 from vidsum.errors import BackendFailed, BackendMissing, DecodeStopped, MediaError
 from vidsum.media import wire
+from vidsum.media.messages import (
+    End,
+    FramesReport,
+    TextPacket,
+    as_end,
+    as_frame_header,
+    as_image,
+    as_info,
+    as_span,
+)
 from vidsum.media.plan import Grid
 from vidsum.media.policy import DecodePolicy
 from vidsum.media.sniff import check_input
 from vidsum.wording import shown
-
-
-@dataclass(slots=True)
-class FramesReport:
-    """What the sampler met, once it is through. Times in seconds on the video's clock.
-
-    ``lost`` are target times for which no picture could be decoded; ``file_end_s`` is where the
-    last packet of any stream ends.
-    """
-
-    end_s: float = 0.0
-    file_end_s: float = 0.0
-    packets: int = 0
-    decoded: int = 0
-    broken_packets: int = 0
-    lost: list[float] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class TextPacket:
-    """One subtitle packet as it lies in the file."""
-
-    start_s: float
-    duration_s: float
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class _FrameHeader:
-    """What comes in front of a picture's bytes."""
-
-    sample: Sample
-    height: int
-    width: int
-
-
-@dataclass(frozen=True, slots=True)
-class _SpanHeader:
-    """What comes in front of sound or of a subtitle packet."""
-
-    start_s: float
-    duration_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class _End:
-    """The last message of an answer; each request fills in its own part."""
-
-    cpu_s: float
-    report: FramesReport | None = None
-    broken_packets: int = 0
-    header_hex: str = ""
-    info: dict[str, Any] | None = None
-
-
-_T = TypeVar("_T")
-
-_INFO = TypeAdapter(MediaInfo)
-_FRAME = TypeAdapter(_FrameHeader)
-_SPAN = TypeAdapter(_SpanHeader)
-_END = TypeAdapter(_End)
 
 
 class Decoder:
@@ -160,8 +108,8 @@ class Decoder:
     def probe(self) -> MediaInfo:
         """Return what the container says of itself. Raises: MediaError."""
         for answer in self._ask("probe"):
-            if isinstance(answer, _End) and answer.info is not None:
-                info = _validated(_INFO, answer.info | {"path": "."})
+            if isinstance(answer, End) and answer.info is not None:
+                info = as_info(answer.info)
                 return replace(info, path=self._path)
         raise self._stopped("it gave no answer")
 
@@ -176,33 +124,33 @@ class Decoder:
         if grid.stop_s != float("inf"):
             times["stop_s"] = grid.stop_s
         for answer in self._ask("frames", grid=times, side_px=side_px, promised_s=promised_s):
-            if isinstance(answer, _End):
+            if isinstance(answer, End):
                 self.frames_report = answer.report
                 return
-            header, blob = _validated(_FRAME, answer[0]), answer[1]
-            yield Frame(header.sample, _image(header, blob))
+            header, blob = as_frame_header(answer[0]), answer[1]
+            yield Frame(header.sample, as_image(header, blob))
 
     def audio(self, track: AudioTrack, start_s: float = 0.0,
               stop_s: float | None = None) -> Iterator[AudioWindow]:  # fmt: skip
         """Yield one audio stream as windows of 16 kHz mono. Raises: MediaError."""
         for answer in self._ask("audio", stream=track.index, start_s=start_s, stop_s=stop_s):
-            if isinstance(answer, _End):
+            if isinstance(answer, End):
                 self.broken_audio_packets = answer.broken_packets
                 return
             samples = np.frombuffer(answer[1][: len(answer[1]) // 4 * 4], np.float32)
-            yield AudioWindow(_validated(_SPAN, answer[0]).start_s, samples)
+            yield AudioWindow(as_span(answer[0]).start_s, samples)
 
     def text_packets(self, track: TextTrack) -> tuple[list[TextPacket], bytes]:
         """Return a subtitle stream's packets and its codec header. Raises: MediaError."""
         packets: list[TextPacket] = []
         for answer in self._ask("text", stream=track.index):
-            if isinstance(answer, _End):
+            if isinstance(answer, End):
                 return packets, bytes.fromhex(answer.header_hex)
-            span = _validated(_SPAN, answer[0])
+            span = as_span(answer[0])
             packets.append(TextPacket(span.start_s, span.duration_s, answer[1]))
         raise self._stopped(None)
 
-    def _ask(self, what: str, **arguments: Any) -> Iterator[tuple[wire.Header, bytes] | _End]:
+    def _ask(self, what: str, **arguments: Any) -> Iterator[tuple[wire.Header, bytes] | End]:
         """Send a request and yield its messages, the closing one last."""
         assert self._process is not None, "use the decoder as a context manager"
         assert self._process.stdin is not None
@@ -218,7 +166,7 @@ class Decoder:
                 raise MediaError(f"{shown(self._path)} cannot be read: {header['refused']}.",
                                  "Does a player open it?")  # fmt: skip
             if "end" in header:
-                end = _validated(_END, {k: v for k, v in header.items() if k != "end"})
+                end = as_end({k: v for k, v in header.items() if k != "end"})
                 self.cpu_s += end.cpu_s
                 yield end
                 return
@@ -288,18 +236,3 @@ _SIGNALS = {
     "SIGXCPU": "decoding used more CPU time than a video of its length may",
     "SIGKILL": "the decoder was killed, perhaps for lack of memory",
 }
-
-
-def _validated(adapter: TypeAdapter[_T], value: object) -> _T:
-    """Check what the child sent: its process may have been taken over by a hostile file."""
-    try:
-        return adapter.validate_python(value)
-    except ValidationError as exc:
-        raise DecodeStopped("The decoder sent nonsense.", "The file may be damaged.") from exc
-
-
-def _image(header: _FrameHeader, blob: bytes) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    height, width = header.height, header.width
-    if height <= 0 or width <= 0 or len(blob) != height * width * 3:
-        raise DecodeStopped("The decoder sent nonsense.", "The file may be damaged.")
-    return np.frombuffer(blob, np.uint8).reshape(height, width, 3)

@@ -14,7 +14,7 @@ import pysubs2
 from vidsum.data import Segment, TextTrack
 from vidsum.errors import MediaError
 from vidsum.languages import language_name
-from vidsum.media.process import TextPacket
+from vidsum.media.messages import TextPacket
 from vidsum.wording import shown
 
 SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")

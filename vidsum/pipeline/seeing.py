@@ -21,9 +21,10 @@ from vidsum.data import (
 from vidsum.errors import DecodeStopped, MediaError, OptionError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.media.dedupe import keep_distinct
+from vidsum.media.messages import FramesReport
 from vidsum.media.picture import measure
 from vidsum.media.plan import Grid
-from vidsum.media.process import Decoder, FramesReport
+from vidsum.media.process import Decoder
 from vidsum.ocr.overlay import constant_overlay, without
 from vidsum.ocr.protocol import TextReader
 from vidsum.pipeline.run import Run
