@@ -83,7 +83,9 @@ def windows(container: InputContainer, stream: av.AudioStream, origin_s: float,
             end_s = at_s + frame.samples / frame.sample_rate
             if end_s <= start_s or (stop_s is not None and at_s >= stop_s):
                 continue
-            if not running or abs(at_s - out.next_s) > _JUMP_S:
+            if running and at_s < out.next_s - _JUMP_S:
+                continue  # a damaged clock went ahead before; this stretch was given out
+            if not running or at_s > out.next_s + _JUMP_S:
                 yield from out.add(pump.rest())
                 yield from out.restart(at_s)
                 running = True
