@@ -51,7 +51,7 @@ KINDS = (
 def make(kind: Kind, folder: Path, seconds: int) -> Path:
     """Encode a moving test picture with noise, so that pictures cost what real ones cost."""
     path = folder / kind.file
-    source = f"mandelbrot=s=1920x1080:r=25:end_scale=0.02,noise=alls=6:allf=t,trim=0:{seconds}"
+    source = f"testsrc2=s=1920x1080:r=25:d={seconds},noise=alls=6:allf=t"
     command = [FFMPEG, "-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p",
                "-c:v", *kind.codec, "-y", str(path)]  # fmt: skip
     subprocess.run(command, check=True)
