@@ -620,3 +620,12 @@ def test_wording() -> None:
     assert shortened("潮" * 30, 10) == "潮" * 9 + "…"
     assert quoted('"Yes"') == quoted("Yes") == "“Yes”"
     assert quoted('"A" or "B"') == '“"A" or "B"”'
+
+
+def test_pages_of_text_without_titles_are_not_called_slides() -> None:
+    """A terminal is flat and full of lines as well."""
+    first = Screen(lines=("$ make", "cc -c main.c", "cc -o app main.o"), flatness=0.95)
+    later = Screen(lines=("$ ./app", "listening on port 8080", "request from a"), flatness=0.95)
+    overview = REASONER.summarize(bundle([first, first, later, later])).overview
+    assert "with screens of text" in overview
+    assert "slides" not in overview

@@ -113,9 +113,16 @@ def _opening(bundle: Bundle, findings: Findings) -> str:
     if findings.worded:
         features.append(_words(evidence.transcript, findings.language))
     if findings.shown:
-        features.append("slides" if _has_slides(bundle) else "text on screen")
+        features.append(_written(bundle, findings))
     having = f" with {listed(features)}" if features else ""
     return f"{_extent(evidence)}{having}{_division(findings)}."
+
+
+def _written(bundle: Bundle, findings: Findings) -> str:
+    """Return what bears the text: pages without titles may be a terminal as well as slides."""
+    if not _has_slides(bundle):
+        return "text on screen"
+    return "slides" if findings.basis == "titles" else "screens of text"
 
 
 def _has_slides(bundle: Bundle) -> bool:
