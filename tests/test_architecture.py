@@ -16,8 +16,8 @@ PACKAGE = Path(vidsum.__file__).parent
 
 ROWS: tuple[tuple[str, ...], ...] = (
     ("__init__", "data", "errors"),
-    ("config", "events", "registry", "prompts", "tokens", "wording", "languages"),
-    ("media", "costs"),
+    ("config", "events", "registry", "prompts", "tokens", "wording", "languages", "home"),
+    ("media", "costs", "backends", "catalog"),
     ("captioners", "transcribers", "ocr", "timeline", "reasoner", "renderers"),
     ("pipeline",),
     ("api",),
@@ -99,6 +99,9 @@ READ_THE_ENVIRONMENT = {
     "vidsum.media.process",  # hands a bounded part of it on to the decode process
     "vidsum.media.onnx",  # sets one variable, for a library that has no other switch
     "vidsum.tokens",  # where tiktoken itself keeps its table
+    "vidsum.home",  # VIDSUM_HOME
+    "vidsum.backends.keys",  # API keys: they pass through no option, so that none is ever shown
+    "vidsum.catalog.places",  # where other programs keep their models
 }
 
 

@@ -15,17 +15,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from vidsum.errors import OptionError
-from vidsum.registry import TIERS
+from vidsum.registry import STAGES, TIERS
 
 ENV_PREFIX = "VIDSUM_"
 FORMATS = ("md", "json", "txt")
-_UNIT = re.compile(r"_(s|px|dir)$")
+_UNIT = re.compile(r"_(s|px|dir|tokens)$")
 
 
 class BadValue(ValueError):
     """A value that an option cannot take; the message says what it takes."""
+
+
+class BadSecret(BadValue):
+    """A value that may hold a key: no message may repeat it."""
 
 
 def seconds(value: object) -> float:
@@ -57,6 +62,46 @@ def counting(value: object) -> int:
     if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d{0,3}", str(value).strip()):
         raise BadValue("takes a whole number from 1")
     return int(str(value))
+
+
+def whole(value: object) -> int:
+    """Return a whole number from 0."""
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,4}", str(value).strip()):
+        raise BadValue("takes a whole number from 0")
+    return int(str(value))
+
+
+def context_size(value: object) -> int:
+    """Return a number of tokens that a summary fits in."""
+    text = str(value).strip().replace("_", "")
+    if isinstance(value, bool) or not re.fullmatch(r"\d{4,8}", text) or int(text) < 2048:
+        raise BadValue("takes a number of tokens, 2048 or more")
+    return int(text)
+
+
+def words(value: object) -> str:
+    """Return a name that is not empty."""
+    text = str(value).strip()
+    if not text:
+        raise BadValue("takes a name")
+    return text
+
+
+def api_address(value: object) -> str:
+    """Return a provider's name or the base URL of an OpenAI-compatible endpoint.
+
+    Keys and passwords have no place in it: it is shown in results and logs.
+    """
+    text = str(value).strip().rstrip("/")
+    if re.fullmatch(r"[a-z][a-z0-9-]*", text):
+        return text
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise BadValue("takes a provider's name or a base URL such as http://localhost:8080/v1")
+    if "@" in parts.netloc or parts.query or parts.fragment:
+        raise BadSecret("takes a base URL without user name, password or query; "
+                        "keys come from the environment")  # fmt: skip
+    return text
 
 
 def yes_no(value: object) -> bool:
@@ -96,8 +141,22 @@ def folder(value: object) -> Path:
     return path
 
 
+def file(value: object) -> Path:
+    """Return a file that exists."""
+    path = Path(str(value)).expanduser()
+    if not path.is_file():
+        raise BadValue(f"names no file: {value}")
+    return path
+
+
 def _option(default: Any, read: Callable[[object], Any], text: str, **more: Any) -> Any:
     return field(default=default, metadata={"read": read, "help": text} | more)
+
+
+def _engine(stage: str, text: str) -> Any:
+    names = tuple(STAGES[stage])
+    return _option(None, one_of(*names), f"{text}, whatever the tier. Default: by --tier.",
+                   choices=names)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +199,69 @@ class Options:
         None, folder, "Folder with prompt files that replace the ones of the same name.",
         metavar="DIR",
     )  # fmt: skip
+    transcriber: str | None = _engine("transcriber", "Where the words come from")
+    captioner: str | None = _engine("captioner", "Who describes the pictures")
+    reasoner: str | None = _engine("reasoner", "Who writes the summary")
+    caption_model: str | None = _option(
+        None, words,
+        "Model that describes pictures: a name from vidsum models list, a GGUF file, or a "
+        "provider's name for it.", metavar="MODEL",
+    )  # fmt: skip
+    mmproj: Path | None = _option(
+        None, file, "Picture encoder that goes with --caption-model FILE.", metavar="FILE"
+    )
+    tiles: str = _option(
+        "overview", one_of("overview", "all"),
+        "How finely a local model looks at a picture: one overview, or every tile, which is up "
+        "to ten times slower and shows small detail.", choices=("overview", "all"),
+    )  # fmt: skip
+    speech_model: str | None = _option(
+        None, words,
+        "Model that recognises speech: a name from vidsum models list, a folder in CTranslate2 "
+        "form, or a provider's name for it.", metavar="MODEL",
+    )  # fmt: skip
+    word_times: bool = _option(
+        False, yes_no, "Ask the recogniser for the time of each word (slower).", switch=True
+    )
+    reason_model: str | None = _option(
+        None, words,
+        "Model that writes the summary: a name from vidsum models list, a GGUF file, or a "
+        "provider's name for it.", metavar="MODEL",
+    )  # fmt: skip
+    reason_context_tokens: int | None = _option(
+        None, context_size,
+        "Tokens that --reason-model takes at once; longer videos are summarised in sections. "
+        "Default: what the model says.", metavar="TOKENS",
+    )  # fmt: skip
+    threads: int | None = _option(
+        None, counting, "Threads for local models. Default: the cores of this machine.",
+        metavar="N",
+    )  # fmt: skip
+    gpu_layers: int | None = _option(
+        None, whole,
+        "Layers of a local model to put on the GPU; 0 for none. Default: all, when there is one.",
+        metavar="N",
+    )  # fmt: skip
+    api: str = _option(
+        "openai", api_address,
+        "Provider (openai, openrouter, ollama, lmstudio, vllm, llama-server) or base URL for "
+        "remote engines.", metavar="URL",
+    )  # fmt: skip
+    caption_api: str | None = _option(
+        None, api_address, "The same for descriptions alone. Default: --api.", metavar="URL"
+    )
+    speech_api: str | None = _option(
+        None, api_address, "The same for speech alone. Default: --api.", metavar="URL"
+    )
+    reason_api: str | None = _option(
+        None, api_address, "The same for the summary alone. Default: --api.", metavar="URL"
+    )
+    api_requests: int = _option(
+        4, counting, "How many requests for descriptions are under way at once.", metavar="N"
+    )
+    api_timeout_s: float = _option(
+        120.0, above_zero, "Seconds after which a request counts as failed.", metavar="SECONDS"
+    )
 
     def __post_init__(self) -> None:
         if self.end_s is not None and self.end_s <= self.start_s:
@@ -203,7 +325,8 @@ def _read(entry: OptionEntry, value: object, source: str) -> Any:
     try:
         return entry.read(value)
     except BadValue as exc:
-        given = "" if str(value) in str(exc) else f" (not {value!r})"
+        told = isinstance(exc, BadSecret) or str(value) in str(exc)
+        given = "" if told else f" (not {value!r})"
         raise OptionError(f"{source} {exc}{given}.") from exc
 
 

@@ -6,6 +6,7 @@ VidsumError
 │   └── DecodeStopped  3  the decoder died or hung after it had started
 ├── BackendMissing     4  a model, an extra or a program is not there
 ├── BackendFailed      5  a backend or provider failed
+│   └── RequestFailed  5  one request failed; the next one may do better
 └── OutputError        8  the result could not be written
 
 Exit codes 0, 1, 7 and 130 belong to no class: all went well, a bug of ours, some of it is
@@ -58,6 +59,10 @@ class BackendFailed(VidsumError):
     """A backend that is there did not do its work."""
 
     exit_code = 5
+
+
+class RequestFailed(BackendFailed):
+    """A backend could not answer one request; the next one may do better."""
 
 
 class OutputError(VidsumError):

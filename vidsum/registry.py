@@ -1,70 +1,109 @@
-"""Which backends there are: a name to a class that is imported only when it is used."""
+"""Which backends there are: a name to a module that is imported only when it is asked for.
+
+A backend's module has ``build(options)``, which returns the backend, and may have
+``ready(options)``, which says without loading anything heavy whether it could work here.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Literal
 
 from vidsum.errors import BackendMissing
 
+if TYPE_CHECKING:
+    from vidsum.config import Options
+
 TIERS = ("lite", "local", "api")
+Work = Literal["light", "cores", "gpu", "network"]
+"""What a backend is busy with: next to nothing, this machine's cores, its GPU, or waiting."""
 
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """Where a backend's class is, in which tier it serves, and which extra it needs."""
+    """Where a backend's ``build`` is, in which tier it serves, and which extra it needs."""
 
-    target: str
+    module: str
     tier: str = "lite"
     extra: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether a backend could work on this machine, with these options.
+
+    ``what`` says in a few words what would work (the model, where it runs) or what is missing;
+    ``hint`` is the command or step that would make it ready, or better.
+    """
+
+    ready: bool
+    what: str = ""
+    hint: str = ""
+
+
 STAGES: Mapping[str, Mapping[str, Backend]] = {
     "transcriber": {
-        "subtitles": Backend("vidsum.transcribers.subtitles:SubtitleTranscriber"),
-        "none": Backend("vidsum.transcribers.silent:SpeechMeter"),
+        "subtitles": Backend("vidsum.transcribers.subtitles"),
+        "whisper": Backend("vidsum.transcribers.whisper", "local"),
+        "remote": Backend("vidsum.transcribers.remote", "api"),
+        "none": Backend("vidsum.transcribers.silent"),
     },
-    "reader": {"rapidocr": Backend("vidsum.ocr.rapid:RapidReader")},
-    "captioner": {"builtin": Backend("vidsum.captioners.builtin:BuiltinCaptioner")},
-    "reasoner": {"extractive": Backend("vidsum.reasoner.extractive:ExtractiveReasoner")},
+    "reader": {"rapidocr": Backend("vidsum.ocr.rapid")},
+    "captioner": {
+        "local": Backend("vidsum.captioners.local", "local", "local"),
+        "remote": Backend("vidsum.captioners.remote", "api"),
+        "builtin": Backend("vidsum.captioners.builtin"),
+    },
+    "reasoner": {
+        "local": Backend("vidsum.reasoner.local", "local", "local"),
+        "remote": Backend("vidsum.reasoner.remote", "api"),
+        "extractive": Backend("vidsum.reasoner.extractive"),
+    },
 }
+"""In each stage the better backend stands first, but the sources of words: there the cheapest
+does, for subtitles cost nothing and beat every recogniser."""
 
 
-def load(stage: str, name: str) -> Any:
-    """Return a new backend of a stage. Raises: BackendMissing."""
+def load(stage: str, name: str, options: Options) -> Any:
+    """Return a new backend of a stage; it has not loaded its model yet.
+
+    Raises: BackendMissing when its library or its model is not there.
+    """
+    return _module(stage, name).build(options)
+
+
+def readiness(stage: str, name: str, options: Options) -> Readiness:
+    """Return whether a backend could work here. Raises: BackendMissing for an unknown name."""
+    try:
+        module = _module(stage, name)
+    except BackendMissing:
+        if name not in STAGES[stage]:
+            raise
+        return Readiness(False, "its library is not installed", _install_hint(stage, name))
+    check = getattr(module, "ready", None)
+    return Readiness(True) if check is None else check(options)
+
+
+def _module(stage: str, name: str) -> ModuleType:
     backends = STAGES[stage]
     if name not in backends:
         raise BackendMissing(f"There is no {stage} called {name}.",
                              f"Known: {', '.join(backends)}.")  # fmt: skip
-    module_name, _, class_name = backends[name].target.partition(":")
     try:
-        module = importlib.import_module(module_name)
+        return importlib.import_module(backends[name].module)
     except ImportError as exc:
-        extra = backends[name].extra
-        hint = f"Install it: pip install 'vidsum[{extra}]'" if extra else "Reinstall vidsum."
-        raise BackendMissing(f"The {stage} {name} cannot be loaded: {exc}.", hint) from exc
-    return getattr(module, class_name)()
+        raise BackendMissing(f"The {stage} {name} cannot be loaded: {exc}.",
+                             _install_hint(stage, name)) from exc  # fmt: skip
 
 
-def candidates(stage: str, tier: str) -> tuple[str, ...]:
-    """Return the backends that may be asked in a tier, in the order to ask them in.
-
-    Those of the lite tier serve in every tier, and stand where the table has them: subtitles
-    cost nothing and beat every recogniser, so they come before it.
-    """
-    return tuple(name for name, b in STAGES[stage].items() if b.tier in ("lite", tier))
+def _install_hint(stage: str, name: str) -> str:
+    extra = STAGES[stage][name].extra
+    return f"Install it: pip install 'vidsum[{extra}]'" if extra else "Reinstall vidsum."
 
 
-def choose(stage: str, tier: str) -> str:
-    """Return the name of the backend that serves a stage in a tier.
-
-    ``auto`` takes the best that is there. Raises: BackendMissing when the tier has none.
-    """
-    wanted = "lite" if tier == "auto" else tier
-    for name, backend in STAGES[stage].items():
-        if backend.tier == wanted:
-            return name
-    raise BackendMissing(f"This version of vidsum has no {stage} for --tier {tier} yet.",
-                         "Use --tier lite, which needs no model.")  # fmt: skip
+def of_tier(stage: str, tier: str) -> tuple[str, ...]:
+    """Return the names of a stage's backends that serve in one tier, the better first."""
+    return tuple(name for name, backend in STAGES[stage].items() if backend.tier == tier)

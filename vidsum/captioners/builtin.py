@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from vidsum.captioners.protocol import Captioner, CaptionRequest
+from vidsum.config import Options
+from vidsum.costs.tally import Tally
 from vidsum.data import Caption, PictureFacts, ScreenText
 from vidsum.media.picture import BLACK_LUMA, WHITE_LUMA
+from vidsum.registry import Work
 from vidsum.wording import safe
 
 _CONFIDENCE = 0.8
@@ -17,6 +20,11 @@ _SAME_DIFFERENCE, _OTHER_DIFFERENCE = 1.0, 60.0
 _GREYS = {"very dark": "dark grey", "dark": "dark grey", "medium": "grey", "bright": "light grey"}
 
 
+def build(options: Options) -> Captioner:
+    """Return the captioner; it takes no options."""
+    return BuiltinCaptioner()
+
+
 class BuiltinCaptioner(Captioner):
     """States what was measured and what was read, and nothing of what a picture shows.
 
@@ -25,6 +33,14 @@ class BuiltinCaptioner(Captioner):
 
     name = "builtin"
     needs_pixels = False
+    wants_speech = False
+    work: Work = "light"
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
         """Yield a caption for each request, at once and without failing."""

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from vidsum.costs.tally import Tally
 from vidsum.data import Caption, PictureFacts, Sample, ScreenText
+from vidsum.registry import Work
 
 if TYPE_CHECKING:
     from vidsum.data import Image
@@ -18,7 +20,7 @@ class CaptionRequest:
 
     ``image`` is the picture itself, for captioners that look at pixels; None for those that
     say ``needs_pixels = False``. ``speech`` is what is being said around the moment, empty when
-    unknown.
+    unknown or for captioners that say ``wants_speech = False``; it is untrusted.
     """
 
     sample: Sample
@@ -29,11 +31,24 @@ class CaptionRequest:
 
 
 class Captioner(Protocol):
-    """Describes pictures, in order. It yields exactly one caption a request, in their order."""
+    """Describes pictures. It yields exactly one caption a request, in their order.
+
+    It may pull several requests ahead before it yields, but pulls them in the thread that asks
+    it for captions. A picture that it fails on gets a caption with ``error``; when nothing more
+    can be expected (no answer from the provider, a model that does not load) it yields what it
+    still has, and then raises.
+    """
 
     name: str
     needs_pixels: bool
+    wants_speech: bool
+    work: Work
+    tally: Tally
 
     def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
-        """Yield a caption for each request. Raises: BackendFailed."""
+        """Yield a caption for each request. Raises: BackendMissing, BackendFailed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the model or the connections; may be called twice."""
         ...

@@ -117,12 +117,16 @@ class ScreenText:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One sentence or two about one picture, and which backend wrote it."""
+    """One sentence or two about one picture, and which backend wrote it.
+
+    ``error`` says why there is none; ``text`` is then empty.
+    """
 
     index: int
     time_s: float
     text: str
     backend: str
+    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +171,42 @@ class AudioWindow:
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """Words that were spoken between two times."""
+class Word:
+    """One spoken word. ``probability`` (0–1) is the recogniser's own."""
 
     start_s: float
     end_s: float
     text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechScores:
+    """How sure a recogniser was of a segment.
+
+    ``avg_logprob`` is the mean log probability of its tokens, ``no_speech_prob`` (0–1) how
+    likely there was no speech, ``compression_ratio`` gzip's, high where words repeat.
+    """
+
+    avg_logprob: float
+    no_speech_prob: float
+    compression_ratio: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """Words that were spoken between two times.
+
+    ``scores`` and ``words`` come from a recogniser, the words only when they were asked for.
+    ``doubt`` says in a few words why a recogniser's segment should not be relied on.
+    """
+
+    start_s: float
+    end_s: float
+    text: str
+    words: tuple[Word, ...] = ()
+    scores: SpeechScores | None = None
+    doubt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +215,9 @@ class Transcript:
 
     ``source`` is a short human phrase ("embedded subtitles, track 1 (eng)"); ``backend`` the
     registry name. ``speech_s`` and ``heard_s`` are the seconds of speech found by voice
-    activity detection and the seconds it listened to; None when it did not run.
+    activity detection and the seconds it listened to; None when it did not run. ``rejected``
+    are segments that a recogniser produced and that are not believed, each with its ``doubt``:
+    no later stage uses them. ``model`` names the recogniser's model.
     """
 
     segments: tuple[Segment, ...]
@@ -190,6 +226,8 @@ class Transcript:
     language: str | None = None
     speech_s: float | None = None
     heard_s: float | None = None
+    rejected: tuple[Segment, ...] = ()
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

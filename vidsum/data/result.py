@@ -12,7 +12,7 @@ SCHEMA_VERSION = "1.0"
 
 Origin = Literal["measured", "reported", "estimated", "unknown"]
 EntryKind = Literal["speech", "caption", "text", "fact"]
-ChapterBasis = Literal["file", "titles", "pictures", "speech", "none"]
+ChapterBasis = Literal["file", "titles", "pictures", "speech", "model", "none"]
 Modality = Literal["text", "image", "audio", "video"]
 
 
@@ -46,7 +46,7 @@ class Chapter:
     start_s: float
     end_s: float
     title: str
-    title_from: Literal["file", "screen", "speech", "keywords", "position"]
+    title_from: Literal["file", "screen", "speech", "keywords", "position", "model"]
     keywords: tuple[str, ...] = ()
     gist: KeyPoint | None = None
 
@@ -56,7 +56,8 @@ class Summary:
     """The answer to "what is in this video?".
 
     ``method`` is the honest paragraph: how it was made and on which basis. ``more`` names the
-    commands that would tell more.
+    commands that would tell more; ``caveats`` what stays open or was unclear; ``model`` the
+    model that wrote it, None when it was quoted together.
     """
 
     title: str
@@ -68,6 +69,8 @@ class Summary:
     backend: str
     method: str
     more: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,10 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One video's result: the summary, all it rests on, and what it took."""
+    """One video's result: the summary, all it rests on, and what it took.
+
+    ``failures`` are backends that stopped working on the way; what they had done is kept.
+    """
 
     bundle: Bundle
     summary: Summary
@@ -125,8 +131,10 @@ class Result:
     options: Mapping[str, Any]
     vidsum_version: str
     schema_version: str = SCHEMA_VERSION
+    failures: tuple[str, ...] = ()
 
     @property
     def partial(self) -> bool:
-        """True when some of the video could not be looked at."""
-        return any(notice.partial for notice in self.bundle.evidence.notices)
+        """True when something of the video is missing, or a backend gave up on the way."""
+        notices = self.bundle.evidence.notices
+        return bool(self.failures) or any(notice.partial for notice in notices)

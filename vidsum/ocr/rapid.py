@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vidsum.config import Options
 from vidsum.data import ScreenText, TextLine
 from vidsum.errors import BackendFailed, BackendMissing
 from vidsum.media.onnx import keep_onnx_quiet
@@ -27,6 +28,11 @@ _LONG_PX = 1280
 _CONFIDENCE = 0.75
 _TALL_SHARE, _TALL_ASPECT, _TALL_CONFIDENCE = 0.2, 3.5, 0.9
 _LIKENESS_PX, _LIKENESS_MOST = 480, 22
+
+
+def build(options: Options) -> TextReader:
+    """Return the reader; it takes no options."""
+    return RapidReader()
 
 
 class RapidReader(TextReader):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from vidsum.config import Options
+from vidsum.costs.tally import Tally
 from vidsum.data import Bundle, Chapter, Evidence, KeyPoint, Summary
 from vidsum.languages import same_language
 from vidsum.reasoner.basis import method, more
@@ -16,17 +18,29 @@ from vidsum.reasoner.looks import tall_lines
 from vidsum.reasoner.material import Material, material
 from vidsum.reasoner.naming import part_name, video_title
 from vidsum.reasoner.overview import Findings, overview
+from vidsum.reasoner.protocol import Advanced, Reasoner, ignore
 from vidsum.reasoner.selection import Selection
 
 _KEYWORDS: Final = 8
 
 
-class ExtractiveReasoner:
+def build(options: Options) -> Reasoner:
+    """Return the reasoner; it takes no options."""
+    return ExtractiveReasoner()
+
+
+class ExtractiveReasoner(Reasoner):
     """Writes a summary by quoting: no model, numpy only, the same answer each time."""
 
     name = "extractive"
 
-    def summarize(self, bundle: Bundle) -> Summary:
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+    def summarize(self, bundle: Bundle, advanced: Advanced = ignore) -> Summary:
         """Return the summary of a bundle; it never fails for lack of evidence."""
         words = material(bundle)
         title = video_title(bundle)

@@ -6,12 +6,30 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from vidsum.data import MediaInfo, Transcript
+from vidsum.costs.tally import Tally
+from vidsum.data import MediaInfo, Segment, Transcript
 from vidsum.media.process import Decoder
+from vidsum.registry import Work
 
 
 def _ignore(_: object) -> None:
     """Nobody listens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How far a recogniser has come: enough to go on from there in another process.
+
+    Everything before ``until_s`` is settled: ``segments`` and ``rejected`` are final. ``speech_s``
+    and ``heard_s`` count from where the request began.
+    """
+
+    until_s: float
+    segments: tuple[Segment, ...] = ()
+    rejected: tuple[Segment, ...] = ()
+    language: str | None = None
+    speech_s: float = 0.0
+    heard_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +39,8 @@ class TranscriptRequest:
     ``open_decoder`` starts a decode process for the file; the caller of it closes it.
     ``audio_track`` counts from 1; None takes the default track. ``advanced`` is told the seconds
     of sound that are done, ``warn`` one line for each source that was there but unreadable.
+    ``heard`` is told how far a recogniser has come, after each window; ``resume`` is such a state
+    of an earlier run of the same request, to go on from. ``word_times`` asks for words with times.
     """
 
     info: MediaInfo
@@ -31,16 +51,25 @@ class TranscriptRequest:
     audio_track: int | None = None
     advanced: Callable[[float], None] = _ignore
     warn: Callable[[str], None] = _ignore
+    heard: Callable[[Heard], None] = _ignore
+    resume: Heard | None = None
+    word_times: bool = False
 
 
 class Transcriber(Protocol):
     """Finds out what was said."""
 
     name: str
+    work: Work
+    tally: Tally
 
     def transcribe(self, request: TranscriptRequest) -> Transcript | None:
         """Return what was said; None when this source has nothing for this file.
 
-        Raises: MediaError, BackendFailed.
+        Raises: OptionError, MediaError, BackendMissing, BackendFailed.
         """
+        ...
+
+    def close(self) -> None:
+        """Let go of the model or the connections; may be called twice."""
         ...

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from vidsum.config import Options
+from vidsum.costs.tally import Tally
 from vidsum.data import AudioWindow, Transcript
 from vidsum.media.audio import RATE_HZ
 from vidsum.media.process import Decoder
 from vidsum.media.voice import speech_seconds
+from vidsum.registry import Work
 from vidsum.transcribers.protocol import Transcriber, TranscriptRequest
 from vidsum.transcribers.tracks import chosen_track
+
+
+def build(options: Options) -> Transcriber:
+    """Return the transcriber; it takes no options."""
+    return SpeechMeter()
 
 
 class SpeechMeter(Transcriber):
     """Measures the share of speech by voice activity detection; transcribes nothing."""
 
     name = "none"
+    work: Work = "light"
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def transcribe(self, request: TranscriptRequest) -> Transcript | None:
         """Return a transcript without words. Raises: OptionError, MediaError."""

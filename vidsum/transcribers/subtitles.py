@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from vidsum.config import Options
+from vidsum.costs.tally import Tally
 from vidsum.data import Segment, TextTrack, Transcript
 from vidsum.errors import MediaError
 from vidsum.languages import language_name, same_language
 from vidsum.media.subtitles import find_sidecars, read_file, read_track, sidecar_language
+from vidsum.registry import Work
 from vidsum.transcribers.protocol import Transcriber, TranscriptRequest
 from vidsum.transcribers.tracks import chosen_track
 
@@ -37,10 +40,22 @@ class _Candidate:
         return (self.forced, other, not self.beside, not self.preferred)
 
 
+def build(options: Options) -> Transcriber:
+    """Return the transcriber; it takes no options."""
+    return SubtitleTranscriber()
+
+
 class SubtitleTranscriber(Transcriber):
     """Reads a subtitle file beside the video, or a text track inside it."""
 
     name = "subtitles"
+    work: Work = "light"
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+
+    def close(self) -> None:
+        """Nothing is held."""
 
     def transcribe(self, request: TranscriptRequest) -> Transcript | None:
         """Return the cues between the asked-for times; None if there are no subtitles."""

@@ -1,0 +1,1 @@
+"""Language models, in this process or behind a network address: a request in, a reply out."""
