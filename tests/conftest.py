@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 HERE = Path(__file__).parent
+_NOWHERE = tempfile.mkdtemp(prefix="vidsum-tests-")
+atexit.register(shutil.rmtree, _NOWHERE, ignore_errors=True)
+for _name in [name for name in os.environ if name.startswith(("VIDSUM_", "HF_"))]:
+    if _name != "VIDSUM_TEST_MEDIA" and not _name.startswith("VIDSUM_RENEW"):
+        del os.environ[_name]
+# Models, keys and settings of whoever runs the tests must not change what they find.
+os.environ |= {
+    "VIDSUM_HOME": f"{_NOWHERE}/state",
+    "HF_HOME": f"{_NOWHERE}/hub",
+    "HF_HUB_OFFLINE": "1",
+    "OLLAMA_MODELS": f"{_NOWHERE}/ollama",
+    "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+}
 
 # The same examples each time, and no time limits: a slow machine is no fault of the code.
 # HYPOTHESIS_PROFILE=search looks for new examples.

@@ -23,11 +23,11 @@ Cue = tuple[float, float, str]
 """From, to (seconds) and the text."""
 
 
-def ffmpeg(*arguments: object) -> None:
-    """Run the ffmpeg program; its complaint becomes the test's."""
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-y"]
-    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def ffmpeg(*arguments: object, data: bytes = b"") -> None:
+    """Run the ffmpeg program, which reads ``data`` as ``-``; its complaint becomes the test's."""
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-y"]
+    done = subprocess.run([*command, *map(str, arguments)], capture_output=True, input=data)
+    assert done.returncode == 0, done.stderr.decode()
 
 
 def remux(path: Path, *inputs: Path, options: Sequence[object] = ()) -> Path:
@@ -35,6 +35,22 @@ def remux(path: Path, *inputs: Path, options: Sequence[object] = ()) -> Path:
     given = [part for one in inputs for part in ("-i", one)]
     mapped = [part for number in range(len(inputs)) for part in ("-map", number)]
     ffmpeg(*given, *mapped, "-c", "copy", *options, path)
+    return path
+
+
+def film(
+    path: Path,
+    shots: Sequence[tuple[float, NDArray[np.uint8]]],
+    fps: int = 4,
+    sound: Path | None = None,
+) -> Path:
+    """Write pictures (uint8 [height, width, 3], all of one size), each for so many seconds."""
+    height, width = shots[0][1].shape[:2]
+    raw = b"".join(picture.tobytes() * round(seconds * fps) for seconds, picture in shots)
+    heard = [] if sound is None else ["-i", sound, "-c:a", "aac", "-b:a", "64k"]
+    pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", fps]
+    coding = ["-c:v", "libx264", "-crf", 18, "-pix_fmt", "yuv420p", "-threads", 1]
+    ffmpeg(*pictures, "-i", "-", *heard, *coding, path, data=raw)
     return path
 
 

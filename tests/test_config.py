@@ -27,10 +27,17 @@ def test_without_any_source_the_defaults_hold(tmp_path: Path) -> None:
 
 
 def test_every_option_is_reachable_from_every_source(tmp_path: Path) -> None:
+    encoder = tmp_path / "mmproj.gguf"
+    encoder.touch()
     values = {
         "interval": 7, "tolerance": 0.5, "tier": "lite", "language": "de", "start": 1,
         "end": 9, "audio_track": 2, "ocr": False, "format": "json", "timeline": True,
-        "prompts": str(tmp_path),
+        "prompts": str(tmp_path), "transcriber": "none", "captioner": "builtin",
+        "reasoner": "extractive", "caption_model": "small", "mmproj": str(encoder),
+        "tiles": "all", "speech_model": "tiny", "word_times": True, "reason_model": "./a.gguf",
+        "reason_context": 4096, "threads": 3, "gpu_layers": 0, "api": "ollama",
+        "caption_api": "http://localhost:8080/v1", "speech_api": "openai",
+        "reason_api": "openrouter", "api_requests": 2, "api_timeout": 30,
     }  # fmt: skip
     table = {entry.key: entry for entry in option_table()}
     assert set(values) == set(table)
@@ -111,3 +118,46 @@ def test_the_end_must_come_after_the_start() -> None:
 def test_the_tolerance_defaults_to_a_quarter_of_the_interval() -> None:
     assert Options(interval_s=8.0).near_s == 2.0
     assert Options(interval_s=8.0, tolerance_s=0.0).near_s == 0.0
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://me:sesame@host/v1", "https://host/v1?key=sesame", "https://host/v1#sesame",
+     "https://sesame@host/v1"],
+)  # fmt: skip
+def test_an_address_with_a_secret_in_it_is_refused_and_not_repeated(url: str) -> None:
+    with pytest.raises(OptionError, match="without user name, password or query") as caught:
+        resolve({"api": url}, {}, None)
+    assert "sesame" not in caught.value.message + caught.value.hint
+
+
+@pytest.mark.parametrize("bad", ["ftp://host/v1", "http:///v1", "two words", "-"])
+def test_what_is_no_address_is_refused(bad: str) -> None:
+    with pytest.raises(OptionError, match="--api takes a provider's name or a base URL"):
+        resolve({"api": bad}, {}, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "remote"),
+    [
+        ({}, set()),
+        ({"api": "ollama"}, {"reason"}),
+        ({"api": "ollama", "caption_model": "m"}, {"caption"}),
+        ({"api": "ollama", "caption_model": "m", "reason_model": "n"}, {"caption", "reason"}),
+        ({"speech_api": "openai", "reason_model": "n"}, {"speech"}),
+    ],
+)
+def test_auto_asks_a_provider_only_where_one_was_named(
+    given: dict[str, str], remote: set[str]
+) -> None:
+    options = resolve(given, {}, None)
+    assert {
+        task for task in ("caption", "speech", "reason") if options.wants_remote(task)
+    } == remote
+
+
+def test_an_address_for_one_task_beats_the_common_one() -> None:
+    options = resolve({"api": "ollama", "speech_api": "openrouter"}, {}, None)
+    assert options.api_for("speech") == "openrouter"
+    assert options.api_for("reason") == "ollama"
+    assert Options().api_for("caption") == "openai"

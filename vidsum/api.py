@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import vidsum
 from vidsum.data import Bundle, Evidence, Result, Summary
-from vidsum.events import Listener, StageFinished, StageStarted, ignore
+from vidsum.events import Listener, ignore
 
 if TYPE_CHECKING:
     from vidsum.config import Options
@@ -39,7 +39,8 @@ def extract(run: Run) -> Evidence:
 def bundle(run: Run, evidence: Evidence) -> Bundle:
     """Put the evidence in order of time and count its tokens."""
     from vidsum import tokens
-    from vidsum.timeline import as_line, timeline
+    from vidsum.timeline import timeline
+    from vidsum.wording import as_line
 
     with run.meter.stage("bundle", "text", "timeline") as account:
         entries = timeline(evidence)
@@ -50,17 +51,14 @@ def bundle(run: Run, evidence: Evidence) -> Bundle:
 
 
 def reason(run: Run, evidence_bundle: Bundle) -> Summary:
-    """Write the summary. Raises: BackendMissing, BackendFailed."""
-    from vidsum import registry
+    """Write the summary. Raises: BackendMissing, OptionError.
 
-    name = registry.choose("reasoner", run.options.tier)
-    run.inform(f"summary: {name} (--tier {run.options.tier})")
-    run.listen(StageStarted("summarizing"))
-    with run.meter.stage("reason", "text", name) as account:
-        summary: Summary = registry.load("reasoner", name).summarize(evidence_bundle)
-        account.add(lines=len(evidence_bundle.timeline))
-    run.listen(StageFinished("summarizing", name))
-    return summary
+    A reasoner that fails is no reason to throw away what was seen and heard: the summary is then
+    quoted together as in the lite tier, and the run's ``failures`` say so.
+    """
+    from vidsum.pipeline.summing_up import sum_up
+
+    return sum_up(run, evidence_bundle)
 
 
 def summarize(path: Path, options: Options, listen: Listener = ignore) -> Result:
@@ -71,7 +69,14 @@ def summarize(path: Path, options: Options, listen: Listener = ignore) -> Result
     run = start(path, options, listen)
     packed = bundle(run, extract(run))
     summary = reason(run, packed)
-    return Result(packed, summary, run.meter.receipt(), asdict(options), vidsum.__version__)
+    return Result(
+        packed,
+        summary,
+        run.meter.receipt(),
+        asdict(options),
+        vidsum.__version__,
+        failures=tuple(run.failures),
+    )
 
 
 def prompt(run: Run, evidence_bundle: Bundle) -> str:
@@ -80,6 +85,6 @@ def prompt(run: Run, evidence_bundle: Bundle) -> str:
     What came out of the video stands between two lines with a random mark, as JSON: text in a
     video cannot pass for an instruction by closing a quotation.
     """
-    from vidsum.pipeline.prompting import summary_prompt
+    from vidsum.reasoner.prompting import summary_prompt
 
     return summary_prompt(evidence_bundle, run.options)

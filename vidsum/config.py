@@ -242,10 +242,10 @@ class Options:
         "Layers of a local model to put on the GPU; 0 for none. Default: all, when there is one.",
         metavar="N",
     )  # fmt: skip
-    api: str = _option(
-        "openai", api_address,
+    api: str | None = _option(
+        None, api_address,
         "Provider (openai, openrouter, ollama, lmstudio, vllm, llama-server) or base URL for "
-        "remote engines.", metavar="URL",
+        "remote engines. Default: openai.", metavar="URL",
     )  # fmt: skip
     caption_api: str | None = _option(
         None, api_address, "The same for descriptions alone. Default: --api.", metavar="URL"
@@ -272,6 +272,24 @@ class Options:
     def near_s(self) -> float:
         """The tolerance in force: a quarter of the interval unless one was given."""
         return self.interval_s / 4 if self.tolerance_s is None else self.tolerance_s
+
+    def api_for(self, task: str) -> str:
+        """Return the provider or base URL for a task: ``caption``, ``speech`` or ``reason``."""
+        return getattr(self, f"{task}_api") or self.api or "openai"
+
+    def wants_remote(self, task: str) -> bool:
+        """Say whether a provider was named for a task: for it alone, or for all that name a model.
+
+        ``--api`` without any model's name is meant for the summary.
+        """
+        if getattr(self, f"{task}_api") is not None:
+            return True
+        if self.api is None:
+            return False
+        named = [self.caption_model, self.speech_model, self.reason_model]
+        return getattr(self, f"{task}_model") is not None or (
+            task == "reason" and named == [None] * 3
+        )
 
 
 @dataclass(frozen=True, slots=True)

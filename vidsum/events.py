@@ -17,10 +17,11 @@ class StageStarted:
 
 @dataclass(frozen=True, slots=True)
 class StageAdvanced:
-    """A stage has done ``done`` of its units since it began."""
+    """A stage has done ``done`` of its units since it began; ``total`` once it is known."""
 
     stage: str
     done: float
+    total: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,10 @@ class StageFinished:
 
 @dataclass(frozen=True, slots=True)
 class Noted:
-    """Something the user should read now. ``level`` is info or warning."""
+    """Something the user should read now.
+
+    ``level``: ``warning``; ``engines`` for who does what; ``info`` for those who ask for more.
+    """
 
     level: str
     message: str

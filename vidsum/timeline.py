@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from vidsum.data import Evidence, MediaInfo, Observation, TimelineEntry
-from vidsum.wording import escape_controls, file_name, path_text
+from vidsum.wording import file_name
 
 _FACT_TAGS = {
     "title": "Title in the file",
@@ -100,7 +99,7 @@ class _States:
             if seen is not None and seen.sample.time_s == start_s:
                 ends[seen.sample.index] = end_s
         for number, (index, seen) in enumerate(sorted(self._seen.items()), start=1):
-            if seen.caption is not None:
+            if seen.caption is not None and seen.caption.text:
                 start_s = seen.sample.time_s
                 yield TimelineEntry(f"c{number}", "caption", start_s, ends.get(index, start_s),
                                     seen.caption.text, seen.caption.backend)  # fmt: skip
@@ -134,15 +133,3 @@ def _speech(evidence: Evidence) -> Iterator[TimelineEntry]:
         words = segment.text.replace("\n", " ")
         source = evidence.transcript.source
         yield TimelineEntry(f"s{number}", "speech", segment.start_s, segment.end_s, words, source)
-
-
-def as_line(entry: TimelineEntry) -> str:
-    """Return one entry as one line of JSON, without characters that drive a terminal."""
-    fields = {
-        "id": entry.id,
-        "kind": entry.kind,
-        "start": round(entry.start_s, 1),
-        "end": round(entry.end_s, 1),
-        "text": path_text(entry.text),
-    }
-    return escape_controls(json.dumps(fields, ensure_ascii=False))

@@ -1,11 +1,16 @@
-"""Times, numbers, names of files and words from outside, made fit to show to a person."""
+"""Times, numbers, names of files and words from outside, made fit to show, or to send on."""
 
 from __future__ import annotations
 
+import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from vidsum.data import TimelineEntry
 
 _TERMINAL: Final = re.compile(
     r"""\x1b(?: \[ [0-?]*+ [ -/]*+ [@-~]                         # CSI: colours, the cursor
@@ -23,6 +28,7 @@ _UNSEEN: Final = re.compile(
 The joiners U+200C and U+200D are not among them: Persian, Indian scripts and emoji need them.
 """
 _DRIVING: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_TURN: Final = re.compile(r"<|\[(?=/?[A-Z_]{3,}\])")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -87,3 +93,26 @@ def _escaped(character: str) -> str:
 def escape_controls(text: str) -> str:
     """Return JSON in which every character that could drive a terminal is ``\\uXXXX``."""
     return _DRIVING.sub(lambda m: f"\\u{ord(m.group()):04x}", text)
+
+
+def as_line(entry: TimelineEntry) -> str:
+    """Return one timeline entry as a line of JSON, see :func:`json_line`."""
+    return json_line(
+        {
+            "id": entry.id,
+            "kind": entry.kind,
+            "start": round(entry.start_s, 1),
+            "end": round(entry.end_s, 1),
+            "text": path_text(entry.text),
+        }
+    )
+
+
+def json_line(fields: Mapping[str, Any]) -> str:
+    """Return an object as one line of JSON, for a prompt.
+
+    Characters that drive a terminal, and what a chat template could take for a mark of its own
+    (``<|im_end|>``, ``[/INST]``), are escapes in it.
+    """
+    text = json.dumps(fields, ensure_ascii=False)
+    return escape_controls(_TURN.sub(lambda m: f"\\u{ord(m.group()):04x}", text))

@@ -13,16 +13,19 @@ import pytest
 from clips import clip, read_counter
 
 from vidsum import api, registry
-from vidsum.captioners.protocol import CaptionRequest
+from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.config import Options
-from vidsum.costs.meter import Meter
-from vidsum.data import Caption, DroppedSample, Evidence, Sample
+from vidsum.costs.meter import Meter, Turns
+from vidsum.costs.tally import Tally
+from vidsum.data import Caption, DroppedSample, Evidence, Sample, Usage
 from vidsum.errors import BackendFailed, BackendMissing, DecodeStopped, OptionError
 from vidsum.events import Event, StageAdvanced, StageFinished, StageStarted
 from vidsum.media.messages import FramesReport
 from vidsum.pipeline.extract import cover
+from vidsum.pipeline.hearing import AFTER_S, BEFORE_S
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen, see
+from vidsum.registry import Work
 
 
 def extract(path: Path, **options: object) -> Evidence:
@@ -123,34 +126,122 @@ def test_events_tell_a_whole_story(clip_folder: Path) -> None:
     assert looks
 
 
-class CountingCaptioner:
-    """Reads the number that is drawn into the test clips: it does look at pixels."""
+class CountingCaptioner(Captioner):
+    """Reads the number that is drawn into the test clips: it does look at pixels.
+
+    It pulls two requests ahead, fails on every seventh picture, and says what was said.
+    """
 
     name = "counting"
     needs_pixels = True
+    wants_speech = True
+    work: Work = "light"
+
+    def __init__(self) -> None:
+        self.tally = Tally()
+        self.closed = 0
+
+    def close(self) -> None:
+        self.closed += 1
 
     def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
+        ahead: list[CaptionRequest] = []
         for request in requests:
-            assert request.image is not None
-            number = read_counter(request.image)
-            yield Caption(request.sample.index, request.sample.time_s, str(number), self.name)
+            ahead.append(request)
+            if len(ahead) > 2:
+                yield self._one(ahead.pop(0))
+        yield from map(self._one, ahead)
+
+    def _one(self, request: CaptionRequest) -> Caption:
+        assert request.image is not None
+        index, time_s = request.sample.index, request.sample.time_s
+        if index % 7 == 6:
+            return Caption(index, time_s, "", self.name, "seventh")
+        self.tally.add(Usage(10, 2, origin="measured"))
+        said = f"{read_counter(request.image)} {request.speech}"
+        return Caption(index, time_s, said.strip(), self.name)
 
 
 def test_a_captioner_that_looks_at_pixels_gets_them(
     clip_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backend = registry.Backend("counting_captioner:CountingCaptioner", "local")
-    monkeypatch.setattr(registry, "STAGES", {**registry.STAGES, "captioner": {"counting": backend}})
-    module = types.SimpleNamespace(CountingCaptioner=CountingCaptioner)
-    monkeypatch.setitem(sys.modules, "counting_captioner", module)
+    captioner = CountingCaptioner()
+    put_in_place(monkeypatch, "captioner", captioner)
     made = clip("h264_gop2s", clip_folder)
-    run = Run(made.path, Options(ocr=False, tier="local"))
+    run = Run(made.path, Options(ocr=False, interval_s=1.0))
     with run.open_decoder() as decoder:
         info = decoder.probe()
-    for observation in see(run, info).observations:
+    found = see(run, info).observations
+    assert len(found) > 8
+    for observation in found:
         assert observation.caption is not None
         shown = made.frame_on_screen(observation.sample.time_s)
-        assert observation.caption.text == str(shown)
+        failed = observation.sample.index % 7 == 6
+        assert observation.caption.text == ("" if failed else str(shown))
+    assert captioner.closed
+    [note] = run.notices
+    assert (note.code, note.partial) == ("captions-failed", True)
+    assert note.message.endswith("seventh")
+    [stage] = [s for s in run.meter.receipt().stages if s.stage == "describe"]
+    described = sum(1 for o in found if o.caption and o.caption.text)
+    assert stage.counts == {
+        "captions": described, "calls": described,
+        "input_tokens": 10 * described, "output_tokens": 2 * described,
+    }  # fmt: skip
+
+
+def put_in_place(monkeypatch: pytest.MonkeyPatch, stage: str, backend: object) -> None:
+    """Have the registry know one backend of a stage: this one."""
+    module = types.SimpleNamespace(build=lambda options: backend)
+    monkeypatch.setitem(sys.modules, "backend_of_this_test", module)
+    one = {"mine": registry.Backend("backend_of_this_test", "lite")}
+    monkeypatch.setattr(registry, "STAGES", {**registry.STAGES, stage: one})
+
+
+def test_a_captioner_is_told_what_is_said_around_each_picture(
+    talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_place(monkeypatch, "captioner", Talkative())
+    found = extract(talk, interval_s=10.0)
+    assert len(found.observations) > 10
+    for seen in found.observations:
+        assert seen.caption is not None
+        near = [s.text for s in found.transcript.segments
+                if s.end_s >= seen.sample.time_s - BEFORE_S
+                and s.start_s <= seen.sample.time_s + AFTER_S]  # fmt: skip
+        assert near
+        assert seen.caption.text == " ".join(near)
+
+
+class Talkative(CountingCaptioner):
+    """Says what was said."""
+
+    def _one(self, request: CaptionRequest) -> Caption:
+        return Caption(request.sample.index, request.sample.time_s, request.speech, self.name)
+
+
+class GivingUp(CountingCaptioner):
+    """Describes three pictures and then fails for good."""
+
+    def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
+        for number, request in enumerate(requests):
+            if number == 3:
+                raise BackendFailed("The owl has flown.", "Catch it.")
+            yield Caption(request.sample.index, request.sample.time_s, "a", self.name)
+
+
+def test_a_captioner_that_gives_up_loses_nothing(
+    clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = clip("h264_gop2s", clip_folder)
+    whole = extract(made.path, interval_s=1.0)
+    put_in_place(monkeypatch, "captioner", GivingUp())
+    result = api.summarize(made.path, Options(ocr=False, interval_s=1.0))
+    assert result.failures == ("The owl has flown. Catch it.",)
+    assert result.partial
+    seen = result.bundle.evidence.observations
+    assert [o.sample for o in seen] == [o.sample for o in whole.observations]
+    assert [o.caption.text if o.caption else "" for o in seen][:4] == ["a", "a", "a", ""]
 
 
 def test_the_meter_adds_up_what_ran() -> None:
@@ -165,6 +256,22 @@ def test_the_meter_adds_up_what_ran() -> None:
     assert stage.cpu_s is not None
     assert 0 < stage.cpu_s <= stage.wall_s + 0.05
     assert stage.wall_s <= receipt.wall_s
+
+
+def test_turns_count_no_time_twice() -> None:
+    now_s = 0.0
+    turns = Turns(lambda: now_s)
+    with turns.running("outer"):
+        now_s = 1.0
+        with turns.running("inner"):
+            now_s = 11.0
+        now_s = 13.0
+    now_s = 100.0
+    with turns.running("inner"):
+        now_s = 101.0
+    assert turns.taken("outer")[1] == 3.0
+    assert turns.taken("inner")[1] == 11.0
+    assert turns.taken("never") == (0.0, 0.0)
 
 
 def write_av(path: Path, video_s: int, audio_s: int, audio_codec: str = "flac") -> None:
@@ -222,18 +329,13 @@ def test_a_failure_of_the_eyes_ends_the_ears(
 ) -> None:
     path = tmp_path / "long.mkv"
     write_av(path, video_s=2, audio_s=3600)
-    backends = {"broken": registry.Backend("broken_captioner:Broken", "lite")}
-    monkeypatch.setattr(registry, "STAGES", {**registry.STAGES, "captioner": backends})
 
-    class Broken:
-        name = "broken"
-        needs_pixels = True
-
+    class Broken(CountingCaptioner):
         def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
             raise BackendFailed("the captioner broke")
             yield
 
-    monkeypatch.setitem(sys.modules, "broken_captioner", types.SimpleNamespace(Broken=Broken))
+    put_in_place(monkeypatch, "captioner", Broken())
     heard: list[float] = []
 
     def listen(event: Event) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from vidsum.data import Result, TimelineEntry
+from vidsum.data import SCHEMA_VERSION, Result, TimelineEntry
 from vidsum.errors import MediaError
 from vidsum.renderers.json import many_to_json, to_json
 from vidsum.renderers.markdown import escape, markdown
@@ -70,7 +70,7 @@ def test_without_the_timeline_the_page_is_short(result: Result) -> None:
 
 def test_json_is_one_object_that_holds_everything(result: Result) -> None:
     found = json.loads(to_json(result))
-    assert found["schema_version"] == "1.0"
+    assert found["schema_version"] == SCHEMA_VERSION
     assert [f["index"] for f in found["frames"]] == [0, 2]
     assert found["dropped"] == [
         {"index": 1, "target_s": 5.0, "time_s": 5.0, "pts_s": 4.96, "role": "grid",

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, video_options
-from vidsum.errors import EXIT_PARTIAL
+from vidsum.errors import EXIT_PARTIAL, BackendFailed
 
 
 @click.command()
@@ -43,5 +43,9 @@ def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path
     if not quiet:
         count, origin = tokens.count(text, tokens.cached_encoder())
         say(f"the prompt is {'' if origin == 'measured' else 'about '}{count:,} tokens ({origin})")
+    for failure in run.failures:
+        say(f"error: {failure} What was done before is in the prompt.")
+    if run.failures:
+        ctx.exit(BackendFailed.exit_code)
     if any(notice.partial for notice in packed.evidence.notices):
         ctx.exit(EXIT_PARTIAL)

@@ -11,6 +11,7 @@ import click
 
 import vidsum
 from vidsum.cli.bundle import bundle
+from vidsum.cli.doctor import doctor
 from vidsum.cli.group import DefaultGroup
 from vidsum.cli.output import ReaderGone
 from vidsum.cli.report import say, say_error
@@ -28,6 +29,7 @@ def cli() -> None:
     vidsum talk.mp4 --json | jq .    everything, for scripts
     vidsum *.mp4 -o summaries/       a file a video
     vidsum bundle talk.mp4           the evidence as a prompt for any chat model
+    vidsum doctor                    which engines would work, and what would be better
 
     VIDEO alone means summarize; its options: vidsum summarize --help.
 
@@ -39,6 +41,7 @@ def cli() -> None:
 
 cli.add_command(summarize)
 cli.add_command(bundle)
+cli.add_command(doctor)
 
 
 def main() -> None:

@@ -15,13 +15,22 @@ from vidsum.errors import OptionError
 Command = TypeVar("Command", bound=Callable[..., Any])
 ONLY_PAGES = frozenset({"format", "timeline"})
 """Options that say how a page looks: commands that print no page leave them out."""
+ENGINES = frozenset({
+    "tier", "ocr", "transcriber", "captioner", "reasoner", "caption_model", "mmproj",
+    "speech_model", "reason_model", "threads", "gpu_layers", "api", "caption_api", "speech_api",
+    "reason_api",
+})  # fmt: skip
+"""Options that say which engines work."""
 
 
-def video_options(without: frozenset[str] = frozenset()) -> Callable[[Command], Command]:
-    """Return a decorator that adds every option of the table, but those named."""
+def video_options(
+    without: frozenset[str] = frozenset(), only: frozenset[str] | None = None
+) -> Callable[[Command], Command]:
+    """Return a decorator that adds every option of the table, or some of them."""
 
     def decorate(command: Command) -> Command:
-        for entry in reversed([e for e in option_table() if e.name not in without]):
+        table = [e for e in option_table() if e.name not in without]
+        for entry in reversed([e for e in table if only is None or e.name in only]):
             command = _click_option(entry)(command)
         return command
 

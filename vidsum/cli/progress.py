@@ -39,21 +39,22 @@ class PlainProgress:
             case StageStarted(stage, _, _):
                 self._stages[stage] = event
                 self._said_s[stage] = time.monotonic()
-            case StageAdvanced(stage, done):
-                self._advance(stage, done)
+            case StageAdvanced(stage, done, total):
+                self._advance(stage, done, total)
             case StageFinished(stage, note):
                 say(f"{stage}: {note or 'done'}")
             case Noted(level, message):
                 if self._verbose or level != "info":
                     say(f"{level}: {message}")
 
-    def _advance(self, stage: str, done: float) -> None:
+    def _advance(self, stage: str, done: float, total: float | None) -> None:
         now_s = time.monotonic()
         if now_s - self._said_s.get(stage, now_s) < _PLAIN_EVERY_S:
             return
         self._said_s[stage] = now_s
         started = self._stages[stage]
-        of = f" of {started.total:.0f}" if started.total else ""
+        total = total or started.total
+        of = f" of {total:.0f}" if total else ""
         say(f"{stage}: {done:.0f}{of} {started.unit}")
 
 
@@ -95,8 +96,11 @@ class BarProgress:
             match event:
                 case StageStarted(stage, _, total):
                     self._tasks[stage] = self._progress.add_task(stage, total=total, note="")
-                case StageAdvanced(stage, done):
-                    self._progress.update(self._tasks[stage], completed=done)
+                case StageAdvanced(stage, done, total):
+                    task = self._tasks[stage]
+                    self._progress.update(task, completed=done)
+                    if total is not None:
+                        self._progress.update(task, total=total)
                 case StageFinished(stage, note):
                     task = self._tasks[stage]
                     self._progress.update(task, total=1, completed=1, note=safe(note)[:60])

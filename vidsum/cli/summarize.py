@@ -11,11 +11,12 @@ import click
 
 from vidsum.cli.options import common_options, options_in_force, video_options
 from vidsum.cli.report import say, say_error
-from vidsum.errors import EXIT_OK, EXIT_PARTIAL, OptionError, VidsumError
+from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, OptionError, VidsumError
 
 if TYPE_CHECKING:
     from vidsum.config import Options
     from vidsum.data import Result
+    from vidsum.renderers.page import Page
 
 _NARROWEST, _USUAL_WIDTH = 20, 80
 
@@ -57,6 +58,7 @@ class Batch:
     _results: list[Result] = field(default_factory=list)
     _failed: list[tuple[Path, VidsumError]] = field(default_factory=list)
     _partial: bool = False
+    _given_up: int = 0
     _taken: set[str] = field(default_factory=set)
 
     @property
@@ -85,12 +87,15 @@ class Batch:
 
     @property
     def exit_code(self) -> int:
-        """0, the one failure's code, or 7 when some failed or something is missing."""
-        if not self._failed:
-            return EXIT_PARTIAL if self._partial else EXIT_OK
-        return (
-            self._failed[0][1].exit_code if len(self._failed) == len(self.videos) else EXIT_PARTIAL
-        )
+        """0, the one failure's code, or 7 when some failed or something is missing.
+
+        A backend that gave up on the way makes it 5, though there is a result.
+        """
+        if len(self._failed) == len(self.videos):
+            return self._failed[0][1].exit_code
+        if self._given_up == len(self.videos):
+            return BackendFailed.exit_code
+        return EXIT_PARTIAL if self._failed or self._given_up or self._partial else EXIT_OK
 
     def check(self) -> None:
         """Find out now what would make the output fail. Raises: OptionError, OutputError."""
@@ -143,14 +148,19 @@ class Batch:
             self._results.append(result)
         else:
             self._write(video, result)
+        for failure in result.failures:
+            say(f"error: {failure} What was done before is in the result.")
+        self._given_up += bool(result.failures)
         self._partial = self._partial or result.partial
 
     def _write(self, video: Path, result: Result) -> None:
         from vidsum.cli.output import result_name
 
         form = self.form
-        if self.place is None and form is None and sys.stdout is not None and sys.stdout.isatty():
-            _show(result, timeline=self.options.timeline)
+        if self.place is None and form is None and on_terminal():
+            from vidsum.renderers.page import page
+
+            show_page(page(result, with_timeline=self.options.timeline))
             return
         place = self.place
         if place is not None and self.folder:
@@ -182,13 +192,18 @@ def _rendered(result: Result, form: str, *, timeline: bool) -> str:
     return (text if form == "txt" else markdown)(page(result, with_timeline=timeline))
 
 
-def _show(result: Result, *, timeline: bool) -> None:
+def on_terminal() -> bool:
+    """Say whether stdout is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
+def show_page(page: Page) -> None:
+    """Show a page on the terminal, as wide as that is."""
     from rich.console import Console
 
-    from vidsum.renderers.page import page
     from vidsum.renderers.terminal import show
 
     console = Console()
     if console.width < _NARROWEST:  # COLUMNS=0, a terminal that does not know its size
         console.width = _USUAL_WIDTH
-    show(page(result, with_timeline=timeline), console)
+    show(page, console)

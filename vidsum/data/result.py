@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from vidsum.data.evidence import Evidence
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"
 
 Origin = Literal["measured", "reported", "estimated", "unknown"]
 EntryKind = Literal["speech", "caption", "text", "fact"]

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import pairwise
 
-from vidsum import registry
 from vidsum.data import Coverage, Evidence, MediaInfo, Transcript
 from vidsum.errors import OptionError
-from vidsum.pipeline.hearing import hear
+from vidsum.pipeline.choosing import Engines
+from vidsum.pipeline.hearing import Hearing
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen, promised_end_s, see
 from vidsum.transcribers.tracks import chosen_track
@@ -24,19 +24,28 @@ _CUT_OFF_S, _CUT_OFF_SHARE = 1.0, 0.02
 
 def gather(run: Run) -> Evidence:
     """Return all that was seen and heard. Raises: MediaError, OptionError, BackendMissing."""
-    for stage in ("captioner", "reasoner"):
-        registry.choose(stage, run.options.tier)  # find out before minutes of work, not after
+    engines = run.engines  # what is missing is found out before minutes of work, not after
     info = _probe(run)
     _check_options(run, info)
+    _tell(run, engines)
+    hearing = Hearing(run, info)
     with ThreadPoolExecutor(1, "hearing") as pool:
-        heard = pool.submit(hear, run, info)
+        heard = pool.submit(hearing.listen)
         try:
-            seen = see(run, info) if info.video is not None else None
+            seen = see(run, info, hearing) if info.video is not None else None
             transcript = heard.result()
         except BaseException:
             run.stop()  # the ears would go on to the end of the sound, and nobody would care
             raise
     return _evidence(run, info, seen, transcript)
+
+
+def _tell(run: Run, engines: Engines) -> None:
+    tier = run.options.tier
+    if tier == "auto":
+        run.tell_engines(f"{engines}{'; vidsum doctor shows more' if engines.better else ''}")
+    else:
+        run.inform(f"{engines} (--tier {tier})")
 
 
 def _probe(run: Run) -> MediaInfo:

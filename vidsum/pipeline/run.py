@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vidsum.config import Options
 from vidsum.costs.meter import Meter
 from vidsum.data import Notice
-from vidsum.errors import DecodeStopped
+from vidsum.errors import DecodeStopped, VidsumError
 from vidsum.events import Listener, Noted, ignore
 from vidsum.media.process import Decoder
+from vidsum.pipeline.choosing import Engines, choose
 
 
 @dataclass(slots=True)
@@ -23,7 +25,11 @@ class Run:
     listen: Listener = ignore
     meter: Meter = field(default_factory=Meter)
     notices: list[Notice] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     _decoders: list[Decoder] = field(default_factory=list)
+    _on_stop: list[Callable[[], None]] = field(default_factory=list)
+    _engines: Engines | None = None
+    _choosing: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -32,6 +38,23 @@ class Run:
         with self._lock:
             self.notices.append(Notice(code, message, partial))
         self.listen(Noted("warning", message))
+
+    def fail(self, exc: VidsumError) -> None:
+        """Write down that a backend gave up on the way; what it had done is kept."""
+        with self._lock:
+            self.failures.append(f"{exc.message} {exc.hint}".strip())
+
+    @property
+    def engines(self) -> Engines:
+        """Who does what; found out once. Raises: BackendMissing, OptionError."""
+        with self._choosing:
+            if self._engines is None:
+                self._engines = choose(self.options)
+            return self._engines
+
+    def tell_engines(self, line: str) -> None:
+        """Say who does what."""
+        self.listen(Noted("engines", line))
 
     def inform(self, message: str) -> None:
         """Tell whoever wants to know more; it is not part of the result."""
@@ -54,9 +77,17 @@ class Run:
             self._decoders.append(decoder)
         return decoder
 
+    def on_stop(self, action: Callable[[], None]) -> None:
+        """Have something called, from whichever thread, when the run is given up."""
+        with self._lock:
+            self._on_stop.append(action)
+
     def stop(self) -> None:
         """Give the run up: end every decode process, whichever thread reads from it."""
         with self._lock:
             self._stopped = True
             for decoder in self._decoders:
                 decoder.kill()
+            actions = list(self._on_stop)
+        for action in actions:
+            action()

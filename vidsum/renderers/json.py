@@ -40,6 +40,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "options": _plain(result.options),
         "partial": result.partial,
         "warnings": _plain(evidence.notices),
+        "failures": _plain(result.failures),
         "summary": _plain(result.summary),
         "timeline": _plain(result.bundle.timeline),
         "frames": [_frame(seen) for seen in evidence.observations],
@@ -53,6 +54,11 @@ def as_object(result: Result) -> dict[str, Any]:
         },
         "receipt": _plain(result.receipt),
     }
+
+
+def plain_json(value: Any) -> str:
+    """Return dataclasses and plain values as one JSON object with ``schema_version``."""
+    return _dump({"schema_version": SCHEMA_VERSION} | _plain(value))
 
 
 def _failure(path: Path, exc: VidsumError) -> dict[str, Any]:

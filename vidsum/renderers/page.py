@@ -65,6 +65,7 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
     summary = result.summary
     blocks: list[Block] = [Paragraph(_facts(result.bundle.evidence.info), quiet=True)]
     blocks += [Paragraph(f"Note: {safe(n.message)}") for n in result.bundle.evidence.notices]
+    blocks += [Paragraph(f"Failed: {safe(failure)}") for failure in result.failures]
     blocks.append(Paragraph(safe(summary.overview)))
     if summary.key_points:
         blocks += [Heading("Key points"), Items(tuple(
@@ -73,6 +74,8 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
         ))]  # fmt: skip
     if len(summary.chapters) > 1:
         blocks += [Heading("Chapters"), Items(tuple(_chapter(c) for c in summary.chapters))]
+    if summary.caveats:
+        blocks += [Heading("Unclear"), Items(tuple(Item("", text=safe(c)) for c in summary.caveats))]
     if with_timeline:
         blocks += [Heading("Timeline"), Items(tuple(_timeline(result)))]
     blocks += [Heading("How this was made"), Paragraph(safe(summary.method))]

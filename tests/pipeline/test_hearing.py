@@ -1,0 +1,171 @@
+"""The ears beside the eyes: who waits for whom, and what is kept when a recogniser fails."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import types
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from vidsum import api, registry
+from vidsum.config import Options
+from vidsum.costs.tally import Tally
+from vidsum.data import Segment, Transcript, Usage
+from vidsum.errors import BackendFailed
+from vidsum.pipeline import schedule
+from vidsum.pipeline.hearing import Hearing
+from vidsum.registry import Work
+from vidsum.transcribers.protocol import Heard, Transcriber, TranscriptRequest
+
+SAID = tuple(Segment(i * 10.0, i * 10.0 + 3, f"word {i}") for i in range(6))
+
+
+class Scripted(Transcriber):
+    """Hears what it is told to, when it is told to."""
+
+    name = "scripted"
+    work: Work = "cores"
+
+    def __init__(self, script: Callable[[TranscriptRequest], Transcript | None]) -> None:
+        self.tally = Tally()
+        self._script = script
+
+    def transcribe(self, request: TranscriptRequest) -> Transcript | None:
+        self.tally.add(Usage(), calls=1)
+        return self._script(request)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def hearing_of(
+    talk: Path, monkeypatch: pytest.MonkeyPatch, transcriber: Transcriber, **options: object
+) -> Hearing:
+    module = types.SimpleNamespace(build=lambda options: transcriber)
+    monkeypatch.setitem(sys.modules, "scripted_transcriber", module)
+    table = {"whisper": registry.Backend("scripted_transcriber", "local")}
+    table["none"] = registry.STAGES["transcriber"]["none"]
+    monkeypatch.setattr(registry, "STAGES", {**registry.STAGES, "transcriber": table})
+    run = api.start(talk, Options(transcriber="whisper", **options))  # type: ignore[arg-type]
+    with run.open_decoder() as decoder:
+        return Hearing(run, decoder.probe())
+
+
+def test_words_around_waits_until_that_much_was_heard(
+    talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = [threading.Event() for _ in SAID]
+
+    def script(request: TranscriptRequest) -> Transcript:
+        for number, event in enumerate(go):
+            assert event.wait(20)
+            request.heard(Heard(number * 10.0 + 10, SAID[: number + 1]))
+        return Transcript(SAID, "scripted", "scripted")
+
+    hearing = hearing_of(talk, monkeypatch, Scripted(script))
+    with ThreadPoolExecutor(2) as pool:
+        done = pool.submit(hearing.listen)
+        at_21 = pool.submit(hearing.words_around, 21.0)
+        go[0].set()
+        go[1].set()
+        assert hearing.words_around(5.0) == "word 0"
+        assert hearing.words_around(12.0) == "word 1"
+        assert not at_21.done()  # it needs what is said until 25 s
+        for event in go:
+            event.set()
+        assert at_21.result(20) == "word 1 word 2"
+        assert done.result(20).segments == SAID
+    assert hearing.words_around(1e9) == ""
+    assert hearing.done
+
+
+def test_a_recogniser_that_fails_does_not_leave_the_eyes_waiting(
+    talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(request: TranscriptRequest) -> Transcript:
+        raise BackendFailed("The ear fell off.")
+
+    hearing = hearing_of(talk, monkeypatch, Scripted(script))
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(hearing.listen)
+        assert hearing.words_around(50.0) == ""
+        with pytest.raises(BackendFailed, match="The ear fell off"):
+            done.result(20)
+
+
+def test_what_was_heard_before_a_failure_is_kept(
+    talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(request: TranscriptRequest) -> Transcript:
+        request.heard(Heard(30.0, SAID[:3]))
+        raise BackendFailed("The line went dead.", "Call again.")
+
+    hearing = hearing_of(talk, monkeypatch, Scripted(script))
+    found = hearing.listen()
+    assert found.segments == SAID[:3]
+    assert "up to 23 s" in found.source
+    assert hearing._run.failures == ["The line went dead. Call again."]
+    [stage] = hearing._run.meter.receipt().stages[-1:]
+    assert stage.counts["calls"] == 1
+
+
+def test_rejected_speech_is_said_and_not_used(talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    noise = Segment(3.0, 9.0, "up up up", doubt="the same words over and over")
+
+    def script(request: TranscriptRequest) -> Transcript:
+        return Transcript(SAID, "scripted", "scripted", rejected=(noise,))
+
+    hearing = hearing_of(talk, monkeypatch, Scripted(script))
+    assert hearing.listen().segments == SAID
+    [note] = hearing._run.notices
+    assert note.code == "speech-rejected"
+    assert "1 passage (6 s)" in note.message
+    assert "the same words over and over" in note.message
+
+
+@pytest.mark.parametrize(
+    ("eyes", "ears", "cores", "waits"),
+    [
+        ("cores", "cores", 2, True), ("cores", "cores", 8, False), ("gpu", "gpu", 64, True),
+        ("network", "cores", 2, False), ("cores", "network", 2, False),
+        ("cores", "gpu", 2, False), ("cores", "light", 1, False),
+    ],
+)  # fmt: skip
+def test_two_models_share_cores_only_where_there_are_many(
+    eyes: Work, ears: Work, cores: int, waits: bool
+) -> None:
+    assert schedule.must_wait(eyes, ears, cores) == waits
+
+
+def test_threads_are_halved_only_for_two_that_need_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule, "usable_cores", lambda: 16)
+    assert schedule.with_threads(Options(), "cores", "cores").threads == 8
+    assert schedule.with_threads(Options(), "cores", "light").threads is None
+    assert schedule.with_threads(Options(threads=3), "cores", "cores").threads == 3
+    monkeypatch.setattr(schedule, "usable_cores", lambda: 2)
+    assert schedule.with_threads(Options(), "cores", "cores").threads is None
+
+
+def test_the_eyes_wait_for_a_recogniser_on_few_cores(
+    talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = threading.Event()
+
+    def script(request: TranscriptRequest) -> Transcript:
+        assert go.wait(20)
+        return Transcript(SAID, "scripted", "scripted")
+
+    monkeypatch.setattr("vidsum.pipeline.hearing.usable_cores", lambda: 2)
+    hearing = hearing_of(talk, monkeypatch, Scripted(script))
+    with ThreadPoolExecutor(2) as pool:
+        done = pool.submit(hearing.listen)
+        turn = pool.submit(hearing.wait_for_turn, "cores")
+        assert hearing.wait_for_turn("network") in ("light", "cores")
+        assert not turn.done()
+        go.set()
+        assert turn.result(20) == "light"
+        assert done.result(20).segments == SAID

@@ -1,0 +1,96 @@
+"""``vidsum doctor``: what each stage would use here, and what would make it better."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vidsum.cli.options import ENGINES, common_options, options_in_force, video_options
+from vidsum.errors import EXIT_OK, BackendMissing
+
+if TYPE_CHECKING:
+    from vidsum.pipeline.checkup import StageReport
+    from vidsum.renderers.page import Page
+
+_GIB = 1 << 30
+
+
+@click.command()
+@video_options(only=ENGINES)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@common_options
+@click.pass_context
+def doctor(ctx: click.Context, /, as_json: bool, config: Path | None,
+           quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
+    """Show what each stage would use on this machine, and what would make it better.
+
+    Takes the options of a run: vidsum doctor --tier local says whether that tier would work, and
+    ends with 4 if not. Nothing is loaded, and nothing is asked over the network.
+    """
+    from vidsum.cli.output import write_stdout
+    from vidsum.pipeline.checkup import machine, stages
+
+    found, facts = stages(options_in_force(flags, config)), machine()
+    if as_json:
+        from vidsum.renderers.json import plain_json
+
+        write_stdout(plain_json({"stages": found, "machine": facts}))
+    else:
+        _print(_page(found, facts))
+    ctx.exit(EXIT_OK if all(stage.ready for stage in found) else BackendMissing.exit_code)
+
+
+def _print(page: Page) -> None:
+    from vidsum.cli.output import write_stdout
+    from vidsum.cli.summarize import on_terminal, show_page
+    from vidsum.renderers.text import text
+
+    if on_terminal():
+        show_page(page)
+    else:
+        write_stdout(text(page))
+
+
+def _page(found: tuple[StageReport, ...], facts: dict[str, Any]) -> Page:
+    from vidsum.renderers.page import Block, Heading, Item, Items, Page, Paragraph, Table
+
+    rows = tuple((stage.words, _used(stage)) for stage in found)
+    blocks: list[Block] = [Paragraph(_machine(facts), quiet=True),
+                           Table(("for", "would be used"), rows, figures=0)]  # fmt: skip
+    lacks = [Item("", stage.words, f"{one.name}: {one.readiness.what}. {one.readiness.hint}")
+             for stage in found for one in _lacking(stage)]  # fmt: skip
+    if lacks:
+        able = all(stage.ready for stage in found)
+        words = "What would make it better" if able else "What is missing"
+        blocks += [Heading(words), Items(tuple(lacks))]
+    libraries = ", ".join(
+        f"{name} {v or 'not installed'}" for name, v in facts["libraries"].items()
+    )
+    blocks += [Heading("This machine"), Paragraph(f"{libraries}."),
+               Paragraph(f"State folder: {facts['state_folder']}. Tokens are "
+                         f"{'counted by tiktoken' if facts['tokens_counted_by'] else 'estimated'} "
+                         "unless a model's own tokenizer counts them.")]  # fmt: skip
+    return Page("vidsum doctor", tuple(blocks))
+
+
+def _lacking(stage: StageReport) -> list[Any]:
+    """Return what is not ready and would be used, or would be better than what is used."""
+    return [one for one in (*stage.used, *stage.better) if not one.readiness.ready]
+
+
+def _used(stage: StageReport) -> str:
+    names = [str(one) if one.readiness.ready else f"{one.name}: {one.readiness.what}"
+             for one in stage.used if one.name != "none"]  # fmt: skip
+    if stage.stage == "transcriber":
+        names.append("else not transcribed")
+    return ", else ".join(names[:-1]) + f", {names[-1]}" if len(names) > 1 else (names or ["-"])[0]
+
+
+def _machine(facts: dict[str, Any]) -> str:
+    memory = facts["memory_bytes"]
+    size = "unknown memory" if memory is None else f"{memory / _GIB:.0f} GB of memory"
+    cores = facts["cores"]
+    return (f"Python {facts['python']} on {facts['system']} · {cores} core"
+            f"{'' if cores == 1 else 's'} · {size}")  # fmt: skip

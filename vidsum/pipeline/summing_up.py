@@ -1,0 +1,47 @@
+"""The last stage of a run: the summary."""
+
+from __future__ import annotations
+
+from vidsum import registry
+from vidsum.costs.meter import WHOLE_PROCESS
+from vidsum.data import Bundle, Summary
+from vidsum.errors import BackendFailed
+from vidsum.events import StageAdvanced, StageFinished, StageStarted
+from vidsum.pipeline.run import Run
+from vidsum.reasoner.protocol import Reasoner
+
+FALLBACK = "extractive"
+
+
+def sum_up(run: Run, bundle: Bundle) -> Summary:
+    """Return the summary; by the extractive reasoner when the chosen one fails.
+
+    Raises: BackendMissing, OptionError for a prompt that cannot be used.
+    """
+    name = run.engines.reasoner.name
+    run.listen(StageStarted("summarizing", "calls"))
+    try:
+        summary = _ask(run, name, bundle)
+    except BackendFailed as exc:
+        if name == FALLBACK:
+            raise
+        run.fail(exc)
+        summary = _ask(run, FALLBACK, bundle)
+    run.listen(StageFinished("summarizing", summary.model or summary.backend))
+    return summary
+
+
+def _ask(run: Run, name: str, bundle: Bundle) -> Summary:
+    def advanced(done: int, total: int) -> None:
+        run.listen(StageAdvanced("summarizing", done, total))
+
+    reasoner: Reasoner = registry.load("reasoner", name, run.options)
+    run.on_stop(reasoner.close)
+    # Nothing else runs by now, so the process's CPU is the reasoner's, its own threads included.
+    with run.meter.stage("reason", "text", name, WHOLE_PROCESS) as account:
+        try:
+            return reasoner.summarize(bundle, advanced)
+        finally:
+            account.add(lines=len(bundle.timeline), **reasoner.tally.counts)
+            account.paid = name == "remote" and bool(reasoner.tally.counts)
+            reasoner.close()
