@@ -1,0 +1,1 @@
+"""How the tiny VLM in ../vlm was made and how good it is."""

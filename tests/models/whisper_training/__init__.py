@@ -1,0 +1,1 @@
+"""How the tiny Whisper in ../whisper was made and how good it is."""
