@@ -9,7 +9,9 @@ from typing import Literal
 Task = Literal["caption", "speech", "reason"]
 """What a model is for: the option that names one is ``--caption-model``, ``--speech-model`` or
 ``--reason-model``."""
+TASKS: tuple[Task, ...] = ("caption", "speech", "reason")
 SizeClass = Literal["tiny", "small", "good"]
+SIZE_CLASSES: tuple[SizeClass, ...] = ("tiny", "small", "good")
 FileRole = Literal["model", "mmproj", "part"]
 """``part`` is any further file that the model needs (a tokenizer, a configuration)."""
 
@@ -30,7 +32,8 @@ class ModelEntry:
 
     ``revision`` is a commit of the repository, None where it could not be verified: then it is
     pinned at the first pull. ``memory_bytes`` is what it takes to run it, files and caches
-    together; ``context_tokens`` None for speech.
+    together, with ``context_tokens`` of context; the model itself may take more of them. It is
+    None for speech.
     """
 
     name: str
@@ -49,6 +52,15 @@ class ModelEntry:
         """What a pull downloads; None unless every file's size is known."""
         sizes = [file.size_bytes for file in self.files]
         return None if None in sizes else sum(size for size in sizes if size is not None)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the catalogue itself says exactly which bytes it means."""
+        return self.revision is not None and all(file.sha256 for file in self.files)
+
+    def file_of(self, role: FileRole) -> ModelFile | None:
+        """Return the file with a role, None where the model has none."""
+        return next((file for file in self.files if file.role == role), None)
 
 
 @dataclass(frozen=True, slots=True)

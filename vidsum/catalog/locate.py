@@ -1,23 +1,169 @@
-"""Where models lie on this machine."""
+"""Which models are on this machine, and which of them is meant. Nothing is hashed or loaded."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from vidsum.catalog.entry import LocalModel, Task
+from vidsum.catalog import cache, trust
+from vidsum.catalog.catalogue import best_first, catalogue, named, of_class, unknown
+from vidsum.catalog.entry import SIZE_CLASSES, LocalModel, ModelEntry, SizeClass, Task
+from vidsum.catalog.forms import check_form, encoder_beside, is_gguf, is_whisper_folder
+from vidsum.catalog.machine import fits, total_memory_bytes
+from vidsum.catalog.neighbours import in_lmstudio, in_ollama
 from vidsum.errors import BackendMissing
-from vidsum.wording import shown
+from vidsum.wording import escaped, shown
 
 
 def find(task: Task, asked: str | None, mmproj: Path | None = None) -> LocalModel:
-    """Return the model that was asked for; None asks for the best one that is here.
+    """Return the model that was asked for; None asks for the best one that is here and fits.
 
-    ``asked`` is a path, the name of a catalogue entry or a size class. ``mmproj`` is the picture
-    encoder that goes with a GGUF file given by path.
-    Raises: BackendMissing, which names the command that would get it.
+    ``asked`` is the name of a catalogue entry, a size class, the path of a GGUF file or of a
+    folder in CTranslate2 form, ``ollama:NAME[:TAG]`` or ``lmstudio:NAME``. ``mmproj`` is the
+    picture encoder that goes with a GGUF file; without it the one beside the file is taken.
+    Raises: BackendMissing, which names the command that would get it; OptionError for a broken
+    catalog.toml, BackendFailed for a damaged record of what was pulled.
     """
-    if asked is None or not Path(asked).exists():
-        raise BackendMissing(f"There is no {task} model on this machine.",
-                             f"Get one: vidsum models pull {task}")  # fmt: skip
-    path = Path(asked).absolute()
-    return LocalModel(shown(Path(path.name)), task, path, mmproj)
+    if asked is None:
+        return _best(task)
+    if asked in SIZE_CLASSES:
+        return _of_class(asked, task)
+    if any(entry.name == asked for entry in catalogue()):
+        return _with_encoder(_named(task, asked), mmproj)
+    place, _, rest = asked.partition(":")
+    if place == "ollama" and rest:
+        return _with_encoder(in_ollama(task, rest), mmproj)
+    if place == "lmstudio" and rest:
+        return _with_encoder(in_lmstudio(task, rest), mmproj)
+    if os.sep in asked or asked.endswith(".gguf") or Path(asked).exists():
+        return _at(task, Path(asked).expanduser(), mmproj)
+    raise unknown(asked)
+
+
+def present(task: Task) -> tuple[LocalModel, ...]:
+    """Return a task's catalogue models that are here: good, then small, then tiny."""
+    return tuple(model for entry in best_first(task) if (model := here(entry)) is not None)
+
+
+def here(entry: ModelEntry) -> LocalModel | None:
+    """Return an entry's model if it is here and whole, else None."""
+    commit = commit_here(entry)
+    if commit is None:
+        return None
+    folder = cache.snapshot(entry.repo, commit)
+    model, encoder = entry.file_of("model"), entry.file_of("mmproj")
+    if model is None:
+        return None
+    path = folder / model.name
+    known = trust.recorded().get(entry.name)
+    pulled = known is not None and (known.repo, known.commit) == (entry.repo, commit)
+    return LocalModel(
+        entry.name, entry.task, path.parent if entry.task == "speech" else path,
+        None if encoder is None else folder / encoder.name,
+        "pulled" if pulled else "hub cache", entry,
+    )  # fmt: skip
+
+
+def commit_here(entry: ModelEntry) -> str | None:
+    """Return the commit at which an entry's files are all here and whole, None if there is none.
+
+    What was pulled counts for more than what the catalogue says, and where neither names a
+    commit, any that another program downloaded will do.
+    """
+    known = trust.recorded().get(entry.name)
+    if known is not None and known.repo != entry.repo:
+        known = None
+    return next((at for at in _eligible(entry, known) if _whole(entry, at, known)), None)
+
+
+def _eligible(entry: ModelEntry, known: trust.Pulled | None) -> Iterator[str]:
+    if known is not None:
+        yield known.commit
+    if entry.revision is not None:
+        yield entry.revision
+    elif known is None:
+        yield from cache.commits(entry.repo)
+
+
+def _whole(entry: ModelEntry, commit: str, known: trust.Pulled | None) -> bool:
+    """Return whether all files of a commit are here, of the right size and form.
+
+    A catalogued size counts only where the bytes are pinned with it; the hub's cache shows no
+    file that is not whole, unless something damaged it.
+    """
+    folder = cache.snapshot(entry.repo, commit)
+    for file in entry.files:
+        path = folder / file.name
+        pulled = known.file(file) if known is not None and known.commit == commit else None
+        size = pulled.size_bytes if pulled else file.size_bytes if file.sha256 else None
+        try:
+            real = path.stat().st_size
+        except OSError:
+            return False
+        if real == 0 or (size is not None and real != size):
+            return False
+        if path.suffix == ".gguf" and not is_gguf(path):
+            return False
+    return True
+
+
+def _best(task: Task) -> LocalModel:
+    found = present(task)
+    fitting = [model for model in found if model.entry is not None and fits(model.entry)]
+    if fitting:
+        return fitting[0]
+    if found:
+        raise BackendMissing(
+            f"The {task} models that are here need more memory than this machine has "
+            f"({total_memory_bytes() / 1e9:.1f} GB).",
+            f"Get a smaller one: vidsum models pull tiny --for {task}; or ask for "
+            f"--{task}-model {found[-1].name} by name.",
+        )
+    raise BackendMissing(f"There is no {task} model on this machine.",
+                         f"Get one: vidsum models pull small --for {task}")  # fmt: skip
+
+
+def _of_class(size_class: SizeClass, task: Task) -> LocalModel:
+    for entry in of_class(size_class, task):
+        model = here(entry)
+        if model is not None:
+            return model
+    raise BackendMissing(f"There is no {size_class} {task} model on this machine.",
+                         f"Get one: vidsum models pull {size_class} --for {task}")  # fmt: skip
+
+
+def _named(task: Task, name: str) -> LocalModel:
+    entry = named(name)
+    if entry.task != task:
+        raise BackendMissing(f"{name} is a model for {entry.task}, not for {task}.",
+                             f"See: vidsum models list --for {task}")  # fmt: skip
+    model = here(entry)
+    if model is None:
+        raise BackendMissing(f"{name} is not on this machine.",
+                             f"Get it: vidsum models pull {name}")  # fmt: skip
+    return model
+
+
+def _at(task: Task, path: Path, mmproj: Path | None) -> LocalModel:
+    path = path.absolute()
+    if not path.exists():
+        raise BackendMissing(f"There is no model at {shown(path)}.", "See: vidsum models list")
+    if task == "speech" and path.name == "model.bin" and is_whisper_folder(path.parent):
+        path = path.parent
+    check_form(task, path)
+    found = LocalModel(escaped(path.name), task, path)
+    if task == "caption" and mmproj is None:
+        mmproj = encoder_beside(path)
+    return _with_encoder(found, mmproj)
+
+
+def _with_encoder(model: LocalModel, mmproj: Path | None) -> LocalModel:
+    """Return a model for captions with the picture encoder that was asked for."""
+    if mmproj is None or model.task != "caption":
+        return model
+    if not is_gguf(mmproj):
+        raise BackendMissing(f"{shown(mmproj)} is no GGUF file.", "Name the one that came with "
+                             "the model: --mmproj FILE.")  # fmt: skip
+    return LocalModel(model.name, model.task, model.model, mmproj.absolute(), model.origin,
+                      model.entry)  # fmt: skip

@@ -89,8 +89,7 @@ def _used(stage: StageReport) -> str:
 
 
 def _machine(facts: dict[str, Any]) -> str:
-    memory = facts["memory_bytes"]
-    size = "unknown memory" if memory is None else f"{memory / _GIB:.0f} GB of memory"
+    size = f"{facts['memory_bytes'] / _GIB:.0f} GB of memory"
     cores = facts["cores"]
     return (f"Python {facts['python']} on {facts['system']} · {cores} core"
             f"{'' if cores == 1 else 's'} · {size}")  # fmt: skip

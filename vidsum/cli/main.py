@@ -13,6 +13,7 @@ import vidsum
 from vidsum.cli.bundle import bundle
 from vidsum.cli.doctor import doctor
 from vidsum.cli.group import DefaultGroup
+from vidsum.cli.models import models
 from vidsum.cli.output import ReaderGone
 from vidsum.cli.report import say, say_error
 from vidsum.cli.summarize import summarize
@@ -41,6 +42,7 @@ def cli() -> None:
 
 cli.add_command(summarize)
 cli.add_command(bundle)
+cli.add_command(models)
 cli.add_command(doctor)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import sys
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from vidsum import registry, tokens
 from vidsum.backends.machine import usable_cores
+from vidsum.catalog.machine import total_memory_bytes
 from vidsum.config import Options
 from vidsum.home import state_folder
 from vidsum.pipeline.choosing import WORDS, Choice, pick, sources
@@ -59,19 +59,12 @@ def machine() -> dict[str, object]:
         "python": platform.python_version(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": usable_cores(),
-        "memory_bytes": _memory_bytes(),
+        "memory_bytes": total_memory_bytes(),
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "state_folder": path_text(state_folder()),
         "tokens_counted_by": "tiktoken" if tokens.cached_table().exists() else None,
         "executable": path_text(sys.executable),
     }
-
-
-def _memory_bytes() -> int | None:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError):
-        return None
 
 
 def _version(package: str) -> str | None:

@@ -1,0 +1,108 @@
+"""The catalogue as data, and the user's own entries."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from fake_hub import entry
+
+from vidsum.catalog.catalogue import best_first, catalogue, named, of_class, to_pull
+from vidsum.catalog.entries import ENTRIES, gguf_memory_bytes, kv_bytes_per_token
+from vidsum.catalog.entry import SIZE_CLASSES, TASKS, ModelEntry, ModelFile
+from vidsum.catalog.machine import fits, total_memory_bytes
+from vidsum.catalog.own import COMMIT, REPO, SHA256
+from vidsum.errors import BackendMissing, OptionError
+
+MINE = entry("mine", "caption", "small", "me/mine", {"m.gguf": "model", "p.gguf": "mmproj"})
+
+
+@pytest.fixture
+def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("VIDSUM_HOME", str(tmp_path))
+    return tmp_path
+
+
+def test_every_task_has_a_model_of_every_class() -> None:
+    assert {(e.task, e.size_class) for e in ENTRIES} == {
+        (t, c) for t in TASKS for c in SIZE_CLASSES
+    }
+    assert len({e.name for e in ENTRIES}) == len(ENTRIES)
+
+
+@pytest.mark.parametrize("found", ENTRIES, ids=lambda e: e.name)
+def test_an_entry_is_whole_and_well_formed(found: ModelEntry) -> None:
+    assert REPO.fullmatch(found.repo)
+    assert found.revision is None or COMMIT.fullmatch(found.revision)
+    assert all(file.sha256 is None or SHA256.fullmatch(file.sha256) for file in found.files)
+    roles = sorted(file.role for file in found.files if file.role != "part")
+    assert roles == (["mmproj", "model"] if found.task == "caption" else ["model"])
+    assert (found.context_tokens is None) == (found.task == "speech")
+    assert found.size_bytes is not None
+    assert found.memory_bytes > found.size_bytes
+    assert found.licence in ("Apache-2.0", "MIT")
+    assert found.pinned == ("unverified" not in found.note)
+    assert found.note
+
+
+def test_memory_is_files_and_cache_and_working_room() -> None:
+    """SmolLM2-360M: 32 layers of 5 key-value heads of 64, each a key and a value of 2 bytes."""
+    assert kv_bytes_per_token(32, 5, 64) == 40_960
+    files = (ModelFile("a", "model", 1000), ModelFile("b", "mmproj", 500))
+    assert gguf_memory_bytes(files, 40_960, 2048) == 1500 + 83_886_080 + 200_000_000
+
+
+def test_what_fits_depends_on_the_machine() -> None:
+    total = total_memory_bytes()
+    assert 10**8 < total < 10**14
+    small, large = (
+        ModelEntry("m", "reason", "tiny", "a/b", None, (), "MIT", int(total * share))
+        for share in (0.5, 0.95)
+    )
+    assert fits(small)
+    assert not fits(large)
+
+
+def test_own_entries_come_first_and_hide_their_namesakes(state: Path) -> None:
+    (state / "catalog.toml").write_text(MINE + MINE.replace('"mine"', '"smolvlm2-500m"'))
+    assert [e.repo for e in of_class("small", "caption")] == ["me/mine", "me/mine"]
+    assert named("smolvlm2-500m").repo == "me/mine"
+    assert len([e for e in catalogue() if e.name == "smolvlm2-500m"]) == 1
+    assert [e.size_class for e in best_first("caption")] == ["good", "small", "small", "tiny"]
+    assert named("mine").memory_bytes == 500_000_000
+    assert named("mine").note == "your own entry"
+
+
+def test_a_class_means_its_best_model_that_fits(state: Path) -> None:
+    (state / "catalog.toml").write_text(
+        MINE.replace("[[model.files]]", "memory_mb = 900000000\n[[model.files]]", 1)
+    )
+    assert to_pull("small", "caption").name == "smolvlm2-500m"
+    with pytest.raises(BackendMissing, match="no model called mein"):
+        named("mein")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (("for =", "four ="), "mine: unknown key 'four'"),
+        (('"caption"', '"captions"'), "mine: for must be one of caption, speech, reason"),
+        (('"me/mine"', '"../../etc"'), "mine: repo is not valid"),
+        (('"m.gguf"', '"../m.gguf"'), "mine: '../m.gguf' is no file name"),
+        (('"m.gguf"', '"/m.gguf"'), "mine: '/m.gguf' is no file name"),
+        (('role = "mmproj"', 'role = "part"'), "mine: needs one file with role model, one with"),
+        (('role = "model"', 'role = "model"\nsize = -1'), "mine: size must be a whole number"),
+        (('role = "model"', 'role = "model"\nsha256 = "abc"'), "mine: sha256 is not valid"),
+        (('"mine"', '"tiny"'), "'tiny' is taken"),
+        (("[[model]]", "[[models]]"), "unknown key 'models'"),
+        (("[[model]]", "[model"), "is not valid TOML"),
+    ],
+)
+def test_a_wrong_catalogue_is_said_and_nothing_else(
+    state: Path, change: tuple[str, str], said: str
+) -> None:
+    (state / "catalog.toml").write_text(MINE.replace(*change))
+    with pytest.raises(OptionError, match=re.escape(said)) as raised:
+        catalogue()
+    assert str(state / "catalog.toml") in raised.value.message

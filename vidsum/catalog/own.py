@@ -1,0 +1,141 @@
+"""The user's own entries: ``catalog.toml`` in the state folder.
+
+::
+
+    [[model]]
+    name = "my-vlm"
+    for = "caption"                  # caption, speech or reason
+    class = "small"                  # tiny, small or good
+    repo = "me/my-vlm-GGUF"
+    revision = "0123…"               # a commit; left out: pinned at the first pull
+    licence = "MIT"                  # optional, as are context, memory_mb and note
+    context = 8192
+
+    [[model.files]]
+    name = "my-vlm-Q8_0.gguf"
+    role = "model"                   # model, mmproj, or part for anything else
+    size = 123456789                 # bytes; optional, as is sha256
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, get_args
+
+from vidsum.catalog.entry import SIZE_CLASSES, TASKS, FileRole, ModelEntry, ModelFile
+from vidsum.errors import OptionError
+from vidsum.home import state_folder
+from vidsum.wording import shown
+
+NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
+REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+_MODEL_KEYS: Final = {"name", "for", "class", "repo", "revision", "licence", "context",
+                      "memory_mb", "note", "files"}  # fmt: skip
+_FILE_KEYS: Final = {"name", "role", "size", "sha256"}
+_WORKING_BYTES: Final = 500_000_000
+"""Added to the files where the user does not say what the model needs: caches and buffers."""
+
+
+def own_catalog() -> Path:
+    """Return the file of the user's own entries; it need not exist."""
+    return state_folder() / "catalog.toml"
+
+
+def own_entries() -> tuple[ModelEntry, ...]:
+    """Return the user's own entries. Raises: OptionError, which names the entry at fault."""
+    path = own_catalog()
+    try:
+        found = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
+    except OSError as exc:
+        raise OptionError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+        raise OptionError(f"{shown(path)} is not valid TOML: {exc}.") from exc
+    try:
+        _only({"model"}, found)
+        entries = tuple(_entry(item) for item in _tables(found, "model"))
+        _names_once(entries)
+    except _Wrong as exc:
+        raise OptionError(f"{shown(path)}: {exc}.", "vidsum models --help shows the form.") from exc
+    return entries
+
+
+class _Wrong(ValueError):
+    """What is wrong with the file, in words."""
+
+
+def _entry(item: dict[str, Any]) -> ModelEntry:
+    name = _match(item, "name", NAME, "a model")
+    try:
+        _only(_MODEL_KEYS, item)
+        files = tuple(_file(file) for file in _tables(item, "files"))
+        roles = [file.role for file in files]
+        task = _one_of(item, "for", TASKS)
+        if roles.count("model") != 1 or roles.count("mmproj") != (1 if task == "caption" else 0):
+            raise _Wrong("needs one file with role model" + (", one with role mmproj" * (
+                task == "caption")))  # fmt: skip
+        size = sum(file.size_bytes or 0 for file in files)
+        memory_mb = _number(item, "memory_mb")
+        return ModelEntry(
+            name, task, _one_of(item, "class", SIZE_CLASSES),
+            _match(item, "repo", REPO, "repo"),
+            _match(item, "revision", COMMIT, "revision") if "revision" in item else None,
+            files, str(item.get("licence", "unknown")),
+            size + _WORKING_BYTES if memory_mb is None else memory_mb * 1_000_000,
+            _number(item, "context"), str(item.get("note", "")) or "your own entry",
+        )  # fmt: skip
+    except _Wrong as exc:
+        raise _Wrong(f"{name}: {exc}") from exc
+
+
+def _file(item: dict[str, Any]) -> ModelFile:
+    _only(_FILE_KEYS, item)
+    name = str(item.get("name", ""))
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
+        raise _Wrong(f"{name!r} is no file name in a repository")
+    sha256 = _match(item, "sha256", SHA256, "sha256") if "sha256" in item else None
+    return ModelFile(name, _one_of(item, "role", get_args(FileRole)), _number(item, "size"), sha256)
+
+
+def _tables(item: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    found = item.get(key, [])
+    if not isinstance(found, list) or not all(isinstance(table, dict) for table in found):
+        raise _Wrong(f"{key} must be written as [[{key}]]")
+    return found
+
+
+def _only(known: set[str], item: dict[str, Any]) -> None:
+    unknown = sorted(item.keys() - known)
+    if unknown:
+        raise _Wrong(f"unknown key {unknown[0]!r} (known: {', '.join(sorted(known))})")
+
+
+def _match(item: dict[str, Any], key: str, form: re.Pattern[str], what: str) -> str:
+    value = item.get(key)
+    if not isinstance(value, str) or not form.fullmatch(value):
+        raise _Wrong(f"{what} has no valid {key}" if what != key else f"{key} is not valid")
+    return value
+
+
+def _one_of(item: dict[str, Any], key: str, choices: tuple[Any, ...]) -> Any:
+    if item.get(key) not in choices:
+        raise _Wrong(f"{key} must be one of {', '.join(choices)}")
+    return item[key]
+
+
+def _number(item: dict[str, Any], key: str) -> int | None:
+    value = item.get(key)
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+        raise _Wrong(f"{key} must be a whole number above 0")
+    return value
+
+
+def _names_once(entries: tuple[ModelEntry, ...]) -> None:
+    names = [entry.name for entry in entries]
+    for name in names:
+        if name in SIZE_CLASSES or name in TASKS or names.count(name) > 1:
+            raise _Wrong(f"{name!r} is taken: choose another name")

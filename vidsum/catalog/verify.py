@@ -1,0 +1,50 @@
+"""Whether what is here is still what was trusted: every byte read and hashed again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidsum.catalog import cache, trust
+from vidsum.catalog.download import sha256_of
+from vidsum.catalog.entry import ModelEntry, ModelFile
+from vidsum.catalog.own import SHA256
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The names of a model's files that are not what they were, and of those that nothing is
+    known of to compare with."""
+
+    damaged: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def verify(entry: ModelEntry, commit: str) -> Verdict:
+    """Hash the files of one commit in the cache again."""
+    known = trust.recorded().get(entry.name)
+    damaged, unknown = [], []
+    for file in entry.files:
+        path = cache.snapshot(entry.repo, commit) / file.name
+        expected = expected_sha256(entry, file, known, commit) or _named_by(path)
+        if expected is None:
+            unknown.append(file.name)
+        elif sha256_of(path) != expected:
+            damaged.append(file.name)
+    return Verdict(tuple(damaged), tuple(unknown))
+
+
+def expected_sha256(entry: ModelEntry, file: ModelFile, known: trust.Pulled | None,
+                    commit: str) -> str | None:  # fmt: skip
+    """Return the sha256 that a file must have: as it was pulled first, or as catalogued."""
+    if known is not None and (known.repo, known.commit) == (entry.repo, commit):
+        pulled = known.file(file)
+        if pulled is not None:
+            return pulled.sha256
+    return file.sha256
+
+
+def _named_by(path: Path) -> str | None:
+    """Return the sha256 that the bytes bear as their name in the hub's cache."""
+    name = path.resolve().name
+    return name if SHA256.fullmatch(name) else None

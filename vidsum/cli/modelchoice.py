@@ -1,0 +1,126 @@
+"""Which models a command means, and what the user is asked before it does anything."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from vidsum.cli.report import say
+from vidsum.errors import BackendMissing, OptionError
+from vidsum.wording import path_text
+
+if TYPE_CHECKING:
+    from vidsum.catalog.entry import LocalModel, ModelEntry, Task
+    from vidsum.events import Listener
+
+
+def size_text(size_bytes: int | None) -> str:
+    """Return a size as people say it: ``545 MB``, ``2.5 GB``, ``unknown``."""
+    if size_bytes is None:
+        return "unknown"
+    if size_bytes < 1_000_000:
+        return f"{size_bytes / 1e3:.0f} kB"
+    return f"{size_bytes / 1e6:.0f} MB" if size_bytes < 1e9 else f"{size_bytes / 1e9:.1f} GB"
+
+
+def entries(names: Sequence[str], task: Task | None) -> list[ModelEntry]:
+    """Return the entries that names and classes mean, each once.
+
+    Raises: BackendMissing for an unknown name, OptionError for one that is for another task.
+    """
+    from vidsum.catalog.catalogue import named, to_pull
+    from vidsum.catalog.entry import SIZE_CLASSES, TASKS
+
+    found: dict[str, ModelEntry] = {}
+    for name in names:
+        if name in SIZE_CLASSES:
+            meant = [to_pull(name, each) for each in ([task] if task else TASKS)]
+        else:
+            meant = [named(name)]
+        for entry in meant:
+            if task not in (None, entry.task):
+                raise OptionError(f"{name} is a model for {entry.task}, not for {task}.")
+            found[entry.name] = entry
+    return list(found.values())
+
+
+def confirm_pull(found: Sequence[ModelEntry], *, yes: bool, quiet: bool) -> None:
+    """Say what will come, and ask on a terminal. Raises: click.Abort for a no."""
+    from vidsum.catalog.locate import here
+    from vidsum.catalog.machine import fits
+
+    coming = [entry for entry in found if here(entry) is None]
+    for entry in coming:
+        if not fits(entry):
+            say(f"warning: {entry.name} needs {size_text(entry.memory_bytes)} of memory: "
+                "too large for this machine")  # fmt: skip
+    if not coming:
+        return
+    if not quiet:
+        for entry in coming:
+            say(f"{entry.name} ({entry.task}): size {size_text(entry.size_bytes)}, licence "
+                f"{entry.licence}, from {entry.repo}")  # fmt: skip
+        sizes = [entry.size_bytes for entry in coming if entry.size_bytes is not None]
+        more = "" if len(sizes) == len(coming) else " and models of unknown size"
+        say(f"to download: {size_text(sum(sizes))}{more}" if sizes else "to download: size unknown")
+    _ask("Download?", yes=yes)
+
+
+def confirm_removal(found: Sequence[ModelEntry], *, yes: bool) -> None:
+    """Ask on a terminal whether to remove. Raises: BackendMissing, click.Abort for a no."""
+    from vidsum.catalog.cache import repo_folder
+
+    for entry in found:
+        if not repo_folder(entry.repo).is_dir():
+            raise BackendMissing(f"{entry.name} is not here.", "See: vidsum models list")
+    _ask(f"Remove {', '.join(entry.name for entry in found)}?", yes=yes)
+
+
+def _ask(question: str, *, yes: bool) -> None:
+    """Ask, if there is someone to answer."""
+    if yes or sys.stdin is None or sys.stderr is None:
+        return
+    if sys.stdin.isatty() and sys.stderr.isatty():
+        click.confirm(question, default=True, abort=True, err=True)
+
+
+def path_lines(model: LocalModel) -> str:
+    """Return a model's path, and its picture encoder's, each on a line."""
+    return "".join(f"{path_text(path)}\n" for path in (model.model, model.mmproj) if path)
+
+
+def here(names: Sequence[str]) -> list[tuple[ModelEntry, str]]:
+    """Return the named entries, or all, that are here, each with its commit.
+
+    Raises: BackendMissing for a named one that is not here.
+    """
+    from vidsum.catalog.catalogue import catalogue, named
+    from vidsum.catalog.locate import commit_here
+
+    wanted = [named(name) for name in names] or list(catalogue())
+    found = [(entry, commit_here(entry)) for entry in wanted]
+    for entry, commit in found:
+        if commit is None and names:
+            raise BackendMissing(f"{entry.name} is not here, or not whole.",
+                                 f"Get it: vidsum models pull {entry.name}")  # fmt: skip
+    return [(entry, commit) for entry, commit in found if commit is not None]
+
+
+def verdict(entry: ModelEntry, commit: str, listen: Listener) -> tuple[str, bool]:
+    """Hash an entry's files; return a line about it, and whether it is damaged."""
+    from vidsum.catalog.verify import verify
+    from vidsum.events import StageFinished, StageStarted
+
+    listen(StageStarted(entry.name))
+    found = verify(entry, commit)
+    if found.damaged:
+        line = f"{entry.name}: damaged: {', '.join(found.damaged)}"
+    elif found.unknown:
+        line = f"{entry.name}: no checksum known of {', '.join(found.unknown)}; the rest is right"
+    else:
+        line = f"{entry.name}: right"
+    listen(StageFinished(entry.name, "damaged" if found.damaged else "checked"))
+    return line, bool(found.damaged)

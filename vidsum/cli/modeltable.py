@@ -1,0 +1,107 @@
+"""The list of models: as a table, as plain columns, as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from vidsum.cli.modelchoice import size_text
+from vidsum.wording import escape_controls, path_text
+
+if TYPE_CHECKING:
+    from vidsum.catalog.entry import LocalModel, ModelEntry, Task
+
+SCHEMA_VERSION = "1.0"
+_COLUMNS = ("name", "task", "class", "size", "memory", "licence", "context", "status")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One model and how it stands with it on this machine.
+
+    ``pinned``: whose word the bytes are held to, the catalogue's, the first pull's, or nobody's.
+    """
+
+    entry: ModelEntry
+    model: LocalModel | None
+    fits: bool
+    pinned: str
+
+    @property
+    def status(self) -> str:
+        """The state in a few words."""
+        words = ["here" if self.model else "not here"]
+        words += [] if self.fits else ["too large for this machine"]
+        words += ["unverified"] if self.pinned == "nobody" else []
+        return ", ".join(words)
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """What the table shows, in the order of its columns."""
+        entry = self.entry
+        context = "-" if entry.context_tokens is None else f"{entry.context_tokens:,}"
+        return (entry.name, entry.task, entry.size_class, size_text(entry.size_bytes),
+                size_text(entry.memory_bytes), entry.licence, context, self.status)  # fmt: skip
+
+
+def rows(task: Task | None) -> list[Row]:
+    """Return a row for each entry of the catalogue, by task, best first."""
+    from vidsum.catalog.catalogue import best_first
+    from vidsum.catalog.entry import TASKS
+    from vidsum.catalog.locate import here
+    from vidsum.catalog.machine import fits
+    from vidsum.catalog.trust import recorded
+
+    pulled = recorded()
+    found = [entry for each in TASKS if task in (None, each) for entry in best_first(each)]
+    return [
+        Row(entry, here(entry), fits(entry),
+            "catalogue" if entry.pinned else "first pull" if entry.name in pulled else "nobody")
+        for entry in found
+    ]  # fmt: skip
+
+
+def as_text(found: list[Row]) -> str:
+    """Return aligned columns, for a pipe."""
+    lines = [_COLUMNS, *(row.cells for row in found)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    padded = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in lines)
+    return "".join(f"{line}\n" for line in padded)
+
+
+def draw(found: list[Row]) -> None:
+    """Draw a table on the terminal; what is here stands out."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    for name in _COLUMNS:
+        table.add_column(name, no_wrap=name != "status")
+    for row in found:
+        table.add_row(*map(Text, row.cells), style="bold" if row.model else None)
+    Console(file=sys.stdout).print(table)
+
+
+def as_json(found: list[Row]) -> str:
+    """Return one JSON object with all that is known; what is not known is null."""
+    whole = {"schema_version": SCHEMA_VERSION, "models": [_fields(row) for row in found]}
+    return escape_controls(json.dumps(whole, indent=2, ensure_ascii=False)) + "\n"
+
+
+def _fields(row: Row) -> dict[str, Any]:
+    entry, model = row.entry, row.model
+    return {
+        "name": entry.name, "task": entry.task, "class": entry.size_class,
+        "repo": entry.repo, "revision": entry.revision, "licence": entry.licence,
+        "size_bytes": entry.size_bytes, "memory_bytes": entry.memory_bytes,
+        "context_tokens": entry.context_tokens, "note": entry.note,
+        "files": [{"name": file.name, "role": file.role, "size_bytes": file.size_bytes,
+                   "sha256": file.sha256} for file in entry.files],
+        "here": model is not None, "fits": row.fits, "pinned_by": row.pinned,
+        "path": None if model is None else path_text(model.model),
+        "mmproj": None if model is None or model.mmproj is None else path_text(model.mmproj),
+        "origin": None if model is None else model.origin,
+    }  # fmt: skip
