@@ -75,7 +75,10 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
     if len(summary.chapters) > 1:
         blocks += [Heading("Chapters"), Items(tuple(_chapter(c) for c in summary.chapters))]
     if summary.caveats:
-        blocks += [Heading("Unclear"), Items(tuple(Item("", text=safe(c)) for c in summary.caveats))]
+        blocks += [
+            Heading("Unclear"),
+            Items(tuple(Item("", text=safe(c)) for c in summary.caveats)),
+        ]
     if with_timeline:
         blocks += [Heading("Timeline"), Items(tuple(_timeline(result)))]
     blocks += [Heading("How this was made"), Paragraph(safe(summary.method))]

@@ -11,7 +11,7 @@ WIDTH = 80
 
 def text(page: Page) -> str:
     """Return the page as plain text, ending in a newline."""
-    title = "\n".join(textwrap.wrap(page.title, WIDTH)) or "Untitled"
+    title = _filled(page.title) or "Untitled"
     underline = "=" * min(WIDTH, max(len(line) for line in title.split("\n")))
     parts = [f"{title}\n{underline}"] + [_block(block) for block in page.blocks]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -22,7 +22,7 @@ def _block(block: Block) -> str:
         case Heading(text):
             return f"{text}\n{'-' * len(text)}"
         case Paragraph(text, _):
-            return textwrap.fill(text, WIDTH)
+            return _filled(text)
         case Items(items):
             width = max((len(item.when) for item in items), default=0)
             return "\n".join(_item(item, width) for item in items)
@@ -33,8 +33,13 @@ def _block(block: Block) -> str:
 def _item(item: Item, width: int) -> str:
     lead = f"{item.lead}: " if item.lead and item.text else item.lead
     first = f"  {item.when:<{width}}  " if width else "  - "
-    return textwrap.fill(lead + item.text, WIDTH, initial_indent=first,
-                         subsequent_indent=" " * len(first))  # fmt: skip
+    return _filled(lead + item.text, first)
+
+
+def _filled(text: str, first: str = "") -> str:
+    """Return text in lines. Hyphens are no place to break: commands and options have them."""
+    return textwrap.fill(text, WIDTH, initial_indent=first, subsequent_indent=" " * len(first),
+                         break_on_hyphens=False)  # fmt: skip
 
 
 def _table(table: Table) -> str:
