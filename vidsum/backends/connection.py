@@ -1,0 +1,260 @@
+"""The line to one remote endpoint: the official SDK, with patience, limits and discretion."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakSet
+
+from vidsum.backends.keys import scrub
+from vidsum.backends.providers import PROVIDERS
+from vidsum.backends.refusals import Asked, Kind, Refusal, error_for, read_body, read_status
+from vidsum.backends.retrying import Retrying
+from vidsum.data import Usage
+from vidsum.errors import BackendFailed
+
+Spent = Callable[[Usage | None], None]
+"""Told of each call that gave no reply and may have been billed; None: usage unknown."""
+Ask = Callable[[Any], Any]
+"""Sends one request through an ``openai.OpenAI`` client; returns its raw response."""
+Adapt = Callable[[Refusal], bool]
+"""Told why an attempt failed; True to try at once again, asked in another way."""
+
+_CONNECT_S = 10.0
+_ADAPTATIONS = 8
+_IN_A_ROW = 3
+"""So many requests in a row without an answer, each repeated, are the server's fault."""
+_PLAIN_HEADERS = {
+    "accept", "accept-encoding", "connection", "content-length", "content-type", "host",
+    "transfer-encoding", "user-agent", "x-stainless-raw-response",
+}  # fmt: skip
+"""What a server that is not OpenAI's needs to know of us. The SDK adds the user's organisation,
+project, own headers from the environment and particulars of the machine; it looks for the last of
+these itself."""
+
+
+def unheard(_: Usage | None) -> None:
+    """Nobody listens."""
+
+
+def _as_it_is(_: Refusal) -> bool:
+    """There is no other way to ask."""
+    return False
+
+
+class _Round:
+    """What the requests that are under way together are told."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        """Waiting is of no use any more."""
+        self.called_off = False
+        """Their answers are not wanted any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The JSON object that came back, and what it took; ``wall_s`` covers all attempts."""
+
+    body: Mapping[str, Any]
+    wall_s: float
+    attempts: int
+
+
+class Connection:
+    """Sends requests to one endpoint from any thread; repeats what is safe to repeat.
+
+    The key is put into each request at the last moment, for the endpoint's own host only, so
+    that the SDK never holds it. Redirects are not followed.
+    """
+
+    def __init__(self, asked: Asked, *, connections: int = 4, retrying: Retrying | None = None,
+                 spent: Spent = unheard) -> None:  # fmt: skip
+        self.asked = asked
+        """Who is asked for what."""
+        self.spent = spent
+        self._connections = connections
+        self._retrying = retrying or Retrying()
+        self._lock = threading.Lock()
+        self._here = threading.local()
+        self._sockets: WeakSet[socket.socket] = WeakSet()
+        self._round = _Round()
+        self._client: Any = None
+        self._closed = False
+        self._answered = False
+        self._fruitless = 0
+
+    def send(self, ask: Ask, adapt: Adapt = _as_it_is, *, pictures: bool = False) -> Answer:
+        """Return the answer to a request. Raises: RequestFailed, BackendFailed."""
+        started_s, this_round = time.monotonic(), self._round
+        failures: list[Refusal] = []
+        attempts = adaptations = 0
+        while True:
+            if this_round.called_off:
+                raise BackendFailed(f"The request to {self.asked.endpoint.name} was called off.")
+            attempts += 1
+            body, refusal, cause = self._attempt(ask, this_round)
+            if refusal is None:
+                return Answer(body, time.monotonic() - started_s, attempts)
+            if adaptations < _ADAPTATIONS and adapt(refusal):
+                adaptations += 1
+                continue
+            if refusal.perhaps_billed:
+                self.spent(None)
+            failures.append(refusal)
+            wait_s = self._pause_s(failures, time.monotonic() - started_s)
+            if wait_s is None or this_round.over.wait(wait_s):
+                break
+        raise self._error(refusal, pictures) from cause
+
+    def call_off(self) -> None:
+        """End what is under way, from any thread: waits, and connections that hang.
+
+        Whoever waits for an answer gets BackendFailed; requests sent afterwards are answered.
+        """
+        self._end_round(called_off=True)
+        for sock in list(self._sockets):
+            _hang_up(sock)
+
+    def close(self) -> None:
+        """End what is under way and let go of the connections; may be called twice."""
+        with self._lock:
+            self._closed, client, self._client = True, self._client, None
+        self.call_off()
+        if client is not None:
+            client.close()
+
+    def _end_round(self, *, called_off: bool = False) -> None:
+        with self._lock:
+            ended, self._round = self._round, _Round()
+        ended.called_off = called_off
+        ended.over.set()
+
+    def _attempt(
+        self, ask: Ask, this_round: _Round
+    ) -> tuple[Mapping[str, Any], Refusal | None, Exception | None]:
+        """Ask once; return the answer, or why there is none."""
+        import openai
+
+        self._here.round = this_round
+        key = self.asked.key
+        try:
+            response = ask(self._open()).http_response
+        except openai.APIStatusError as exc:
+            answer = exc.response
+            said = read_status(exc.status_code, answer.text, answer.headers, key)
+            with self._lock:
+                self._answered = True
+            scrub(exc, key)
+            return {}, said, exc
+        except openai.OpenAIError as exc:
+            why = Refusal(_kind(exc))
+            scrub(exc, key)
+            return {}, why, exc
+        try:
+            body = json.loads(response.content)
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
+            return {}, Refusal("garbled"), None
+        refusal = read_body(body, key)
+        with self._lock:
+            self._answered = True
+            self._fruitless = 0 if refusal is None else self._fruitless
+        return ({} if refusal else body), refusal, None
+
+    def _pause_s(self, failures: list[Refusal], taken_s: float) -> float | None:
+        """Return how long to wait before the next attempt; None to give up."""
+        last, rules = failures[-1], self._retrying
+        limit = rules.attempts if self._answered else rules.first_attempts
+        timeouts = sum(refusal.kind == "timeout" for refusal in failures)
+        if not last.transient or len(failures) >= limit or timeouts > 1:
+            return None
+        wait_s = rules.wait_s(len(failures), last.wish_s)
+        return None if wait_s is None or taken_s + wait_s > rules.total_s else wait_s
+
+    def _error(self, refusal: Refusal, pictures: bool) -> BackendFailed:
+        with self._lock:
+            self._fruitless += refusal.strains
+            persistent = self._fruitless >= _IN_A_ROW
+        asked = replace(self.asked, pictures=pictures)
+        error = error_for(refusal, asked, persistent=persistent)
+        if type(error) is BackendFailed:
+            self._end_round()  # nobody else needs to find that out by waiting
+        return error
+
+    def _open(self) -> Any:
+        with self._lock:
+            if self._closed:
+                raise BackendFailed(f"The connection to {self.asked.endpoint.name} was closed.")
+            if self._client is None:
+                self._client = self._new_client()
+            return self._client
+
+    def _new_client(self) -> Any:
+        import openai
+
+        timeout = openai.Timeout(
+            self.asked.timeout_s, connect=min(_CONNECT_S, self.asked.timeout_s), pool=None
+        )
+        many = self._connections
+        http_client = openai.DefaultHttpxClient(
+            timeout=timeout,
+            limits=type(openai.DEFAULT_CONNECTION_LIMITS)(
+                max_connections=many, max_keepalive_connections=many
+            ),
+            follow_redirects=False,
+            trust_env=not self.asked.endpoint.local,  # a proxy cannot reach this machine's ports
+            event_hooks={"request": [self._prepare]},
+        )
+        return openai.OpenAI(
+            api_key="none", base_url=self.asked.endpoint.base_url, max_retries=0,
+            timeout=timeout, http_client=http_client,
+        )  # fmt: skip
+
+    def _prepare(self, request: Any) -> None:
+        """Give a request its key, take out what is nobody's business, and watch its socket."""
+        provider = self.asked.endpoint.provider
+        if provider is not PROVIDERS["openai"]:
+            for name in set(request.headers) - _PLAIN_HEADERS:
+                del request.headers[name]
+        request.headers.pop("authorization", None)
+        if self.asked.key is not None:
+            request.headers["authorization"] = f"Bearer {self.asked.key.reveal()}"
+        this_round: _Round = self._here.round
+
+        def trace(event: str, details: Mapping[str, Any]) -> None:
+            if event.endswith(("connect_tcp.complete", "start_tls.complete")):
+                sock = details["return_value"].get_extra_info("socket")
+                self._sockets.add(sock)
+                if this_round.called_off:
+                    _hang_up(sock)
+
+        request.extensions["trace"] = trace
+
+
+def _kind(exc: Exception) -> Kind:
+    """Return what kind of failure an SDK's error without an answer is, by what lies under it.
+
+    By name: older SDKs sit on another HTTP library with the same names.
+    """
+    under = exc.__cause__
+    if under is None:
+        return "garbled"
+    name = type(under).__name__
+    if name in ("ConnectError", "ProxyError", "UnsupportedProtocol", "ConnectTimeout"):
+        return "insecure" if "CERTIFICATE_VERIFY_FAILED" in str(under) else "away"
+    return "timeout" if name.endswith("Timeout") else "dropped"
+
+
+def _hang_up(sock: socket.socket) -> None:
+    """Wake whoever reads from a socket; closing it would not."""
+    try:
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        return  # it was closed already

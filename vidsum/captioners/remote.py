@@ -1,0 +1,150 @@
+"""Captions by a vision model behind an OpenAI-compatible address, several requests at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from vidsum.backends import openai, served
+from vidsum.backends.openai import RemoteChat
+from vidsum.backends.retrying import Retrying
+from vidsum.captioners.prompting import caption_prompt, clean_caption
+from vidsum.captioners.protocol import Captioner, CaptionRequest
+from vidsum.config import Options
+from vidsum.costs.tally import Tally
+from vidsum.data import Caption, ChatRequest, Sample, Usage
+from vidsum.errors import BackendFailed, RequestFailed, VidsumError
+from vidsum.registry import Readiness, Work
+
+ANSWER_TOKENS = 80
+"""A sentence or two: most take 20 to 50."""
+
+
+def build(options: Options) -> Captioner:
+    """Return the captioner; nothing is sent yet."""
+    return RemoteCaptioner(options)
+
+
+def ready(options: Options) -> Readiness:
+    """Return whether a remote model could be asked. Raises: OptionError."""
+    return served.ready(options, "caption")
+
+
+@dataclass(frozen=True, slots=True)
+class _Flight:
+    """A request under way: its sample, and its answer when it comes. It holds no picture."""
+
+    sample: Sample
+    answer: Future[str]
+
+
+class RemoteCaptioner(Captioner):
+    """Keeps ``--api-requests`` requests under way; captions come in the order of the pictures.
+
+    As many pictures are held at most. The caption told to a request as the one before is that of
+    the picture as many places earlier, or of the last before it that has one: the same each time,
+    however fast the answers come.
+    """
+
+    name = "remote"
+    needs_pixels = True
+    wants_speech = True
+    work: Work = "network"
+
+    def __init__(self, options: Options, retrying: Retrying | None = None) -> None:
+        self.tally = Tally()
+        self._options, self._retrying = options, retrying
+        self._lock = threading.Lock()
+        self._chat: RemoteChat | None = None
+        self._closed = False
+
+    def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
+        """Yield a caption for each request. Raises: OptionError, BackendMissing, BackendFailed.
+
+        When no more can be expected, or no more pictures come, what was asked already is still
+        yielded: it may be paid for.
+        """
+        chat = self._open()
+        many = self._options.api_requests
+        pool = ThreadPoolExecutor(many, thread_name_prefix="vidsum-caption")
+        flights: deque[_Flight] = deque()
+        previous: Caption | None = None
+        failure: VidsumError | None = None
+        source = iter(requests)
+        try:
+            more = True
+            while more or flights:
+                if flights and (len(flights) == many or not more):
+                    caption, failed = self._landed(flights.popleft())
+                    previous, failure = previous if caption.error else caption, failure or failed
+                    more = more and failure is None
+                    yield caption
+                    continue
+                try:
+                    request = next(source, None)
+                except VidsumError as exc:
+                    failure, request = exc, None
+                more = request is not None
+                if request is not None:
+                    answer = pool.submit(self._ask, chat, request, previous)
+                    flights.append(_Flight(request.sample, answer))
+                    del request  # the picture lives as long as its request is under way
+        finally:
+            if flights:
+                chat.call_off()
+            pool.shutdown(cancel_futures=True)
+        if failure is not None:
+            raise failure
+
+    def close(self) -> None:
+        """End what is under way and let go of the connections; may be called twice."""
+        with self._lock:
+            self._closed, chat, self._chat = True, self._chat, None
+        if chat is not None:
+            chat.close()
+
+    def _open(self) -> RemoteChat:
+        with self._lock:
+            if self._closed:
+                raise BackendFailed("The remote captioner was closed.")
+            if self._chat is not None:
+                return self._chat
+        chat = openai.build(self._options, "caption", spent=self._count, retrying=self._retrying)
+        with self._lock:
+            if self._closed:
+                chat.close()
+            self._chat = chat
+        return chat
+
+    def _count(self, usage: Usage | None) -> None:
+        """Take in a call without a caption that may have been billed."""
+        if usage is None:
+            self.tally.add_failure()
+        else:
+            self.tally.add(usage)
+
+    def _ask(self, chat: RemoteChat, request: CaptionRequest, previous: Caption | None) -> str:
+        """Return a picture's caption, empty when the model has none. Runs in the pool."""
+        assert request.image is not None
+        asked = caption_prompt(request, previous, self._options)
+        reply = chat.complete(ChatRequest(
+            asked.system, asked.prompt, (request.image,), max_tokens=ANSWER_TOKENS,
+        ))  # fmt: skip
+        self.tally.add(reply.usage)
+        return clean_caption(reply.text, cut=reply.finish == "length")
+
+    def _landed(self, flight: _Flight) -> tuple[Caption, BackendFailed | None]:
+        """Wait for an answer; return its caption, and the error after which no more will come."""
+        sample = flight.sample
+        failure: BackendFailed | None = None
+        try:
+            text = flight.answer.result()
+            error = None if text else "the model gave no words"
+        except RequestFailed as exc:
+            text, error = "", exc.message
+        except BackendFailed as exc:
+            text, error, failure = "", exc.message, exc
+        return Caption(sample.index, sample.time_s, text, self.name, error), failure

@@ -1,0 +1,238 @@
+"""Speech recognition behind an OpenAI-compatible address: only what is speech is sent."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from vidsum.backends import served
+from vidsum.backends.connection import Connection
+from vidsum.backends.refusals import Refusal
+from vidsum.backends.retrying import Retrying
+from vidsum.config import Options
+from vidsum.costs.tally import Tally
+from vidsum.data import Segment, Transcript, Usage
+from vidsum.errors import BackendFailed, RequestFailed
+from vidsum.languages import two_letters
+from vidsum.media.audio import RATE_HZ
+from vidsum.registry import Readiness, Work
+from vidsum.transcribers.gates import Candidate, sift
+from vidsum.transcribers.protocol import Heard, Transcriber, TranscriptRequest
+from vidsum.transcribers.speech_windows import Block, Passage, blocks
+from vidsum.transcribers.tracks import chosen_track
+from vidsum.transcribers.verbose_json import candidates, language_of, usage_of
+from vidsum.wording import escaped, safe
+
+if TYPE_CHECKING:
+    from vidsum.media.audio import Samples
+
+BLOCK_S = 300.0
+"""Sound that is sent at once: 9.6 MB as 16-bit WAV, where providers take 20 to 25 MB."""
+_FORM_WORDS = ("response_format", "verbose_json", "timestamp")
+
+
+def build(options: Options) -> Transcriber:
+    """Return the transcriber; nothing is sent yet."""
+    return RemoteTranscriber(options)
+
+
+def ready(options: Options) -> Readiness:
+    """Return whether a remote model could be asked. Raises: OptionError."""
+    return served.ready(options, "speech")
+
+
+class RemoteTranscriber(Transcriber):
+    """Finds speech by voice activity detection here, and sends it to be recognised elsewhere.
+
+    A model that tells times gets five minutes at once. One that does not gets half a minute, and
+    each of these becomes a segment.
+    """
+
+    name = "remote"
+    work: Work = "network"
+
+    def __init__(self, options: Options, retrying: Retrying | None = None) -> None:
+        self.tally = Tally()
+        self._options, self._retrying = options, retrying
+        self._connection: Connection | None = None
+        self._closed = False
+        self._tells_times = True
+
+    def close(self) -> None:
+        """End what is under way and let go of the connections; may be called twice."""
+        self._closed = True
+        if self._connection is not None:
+            self._connection.close()
+
+    def transcribe(self, request: TranscriptRequest) -> Transcript | None:
+        """Return what was said; None for a file without sound.
+
+        Raises: OptionError, MediaError, BackendMissing, BackendFailed; what was recognised before
+        a failure was told to ``request.heard``.
+        """
+        track = chosen_track(request.info, request.audio_track)
+        if track is None:
+            return None
+        state = _State(request)
+        with request.open_decoder() as decoder:
+            windows = decoder.audio(track, state.until_s, request.stop_s)
+            for block in blocks(windows, state.until_s, request.stop_s, BLOCK_S):
+                self._hear(block, state)
+            damaged = decoder.broken_audio_packets > 0
+        return Transcript(
+            tuple(state.segments), self._source(state, damaged), self.name,
+            state.language or track.language, state.speech_s, state.heard_s,
+            tuple(state.rejected), self._model or None,
+        )  # fmt: skip
+
+    @property
+    def _model(self) -> str:
+        """The model's name, empty as long as it was not needed."""
+        return self._connection.asked.model if self._connection is not None else ""
+
+    def _hear(self, block: Block, state: _State) -> None:
+        """Take one block into the state, request by request. Raises: BackendFailed."""
+        passages = list(block.passages)
+        if passages and self._tells_times:
+            whole = Passage(tuple(piece for passage in passages for piece in passage.pieces))
+            found = self._recognised(whole, state)
+            if found is not None:
+                state.take(found, block.end_s, block.speech_s, block)
+                return
+        for passage in passages:
+            found = self._recognised(passage, state) or []
+            state.take(found, passage.end_s, _speech_s(passage), block)
+        state.settle(block.end_s, block)
+
+    def _recognised(self, passage: Passage, state: _State) -> list[Candidate] | None:
+        """Return what is said in a passage; None when the model tells no times after all."""
+        body = self._sent(passage, state)
+        if body is None:
+            return None
+        self.tally.add(usage_of(body))
+        if not isinstance(body.get("segments"), list):
+            self._tells_times = False  # it took no notice of the form that was asked for
+        state.language = state.language or language_of(body.get("language"))
+        return list(candidates(body, passage))
+
+    def _sent(self, passage: Passage, state: _State) -> Mapping[str, Any] | None:
+        """Send a passage; None when it turns out that the model tells no times."""
+        connection, asked_for_times = self._open(), self._tells_times
+        wav = as_wav(passage.samples)
+        form: dict[str, Any] = {"model": connection.asked.model, "response_format": "json"}
+        if state.language is not None:
+            form["language"] = two_letters(state.language)
+        if asked_for_times:
+            form["response_format"] = "verbose_json"
+            if state.request.word_times:
+                form["timestamp_granularities"] = ["segment", "word"]
+
+        def ask(client: Any) -> Any:
+            create = client.audio.transcriptions.with_raw_response.create
+            return create(file=("speech.wav", wav, "audio/wav"), **form)
+
+        def adapt(refusal: Refusal) -> bool:
+            if asked_for_times and refusal.status in (400, 422):
+                self._tells_times = not any(word in refusal.about for word in _FORM_WORDS)
+            return False
+
+        try:
+            return connection.send(ask, adapt).body
+        except RequestFailed:
+            if asked_for_times and not self._tells_times:
+                return None
+            raise
+
+    def _open(self) -> Connection:
+        if self._closed:
+            raise BackendFailed("The remote transcriber was closed.")
+        if self._connection is None:
+            connection = served.connect(
+                self._options, "speech", spent=self._count, retrying=self._retrying
+            )
+            self._connection = connection
+            if not connection.asked.model:
+                only = served.only_model(connection)
+                connection.asked = replace(connection.asked, model=only.name)
+        return self._connection
+
+    def _count(self, usage: Usage | None) -> None:
+        """Take in a call without an answer that may have been billed."""
+        if usage is None:
+            self.tally.add_failure()
+        else:
+            self.tally.add(usage)
+
+    def _source(self, state: _State, damaged: bool) -> str:
+        if state.heard_s == 0:
+            return "a sound track without readable sound"
+        damage = " (the sound is partly damaged)" if damaged else ""
+        if self._connection is None:
+            return f"no speech found{damage}"
+        where = self._connection.asked.endpoint.name
+        return f"speech recognised by {safe(escaped(self._model))} at {where}{damage}"
+
+
+@dataclass(slots=True)
+class _State:
+    """How far a transcript has come."""
+
+    request: TranscriptRequest
+    language: str | None = None
+    until_s: float = 0.0
+    segments: list[Segment] = field(default_factory=list)
+    rejected: list[Segment] = field(default_factory=list)
+    speech_s: float = 0.0
+    heard_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.until_s, self.language = self.request.start_s, self.request.language
+        earlier = self.request.resume
+        if earlier is not None:
+            self.until_s = earlier.until_s
+            self.segments, self.rejected = list(earlier.segments), list(earlier.rejected)
+            self.speech_s, self.heard_s = earlier.speech_s, earlier.heard_s
+            self.language = self.language or earlier.language
+            self.request.advanced(self.until_s - self.request.start_s)
+
+    def take(self, found: Iterable[Candidate], until_s: float, speech_s: float,
+             block: Block) -> None:  # fmt: skip
+        """Take in what was recognised before a time, and report it."""
+        latest = sorted([*self.segments[-9:], *self.rejected[-9:]], key=lambda s: s.start_s)
+        sifted = sift([one for one in found if one.segment.text], latest)
+        self.segments += sifted.segments
+        self.rejected += sifted.rejected
+        self.speech_s += speech_s
+        self.settle(until_s, block)
+
+    def settle(self, until_s: float, block: Block) -> None:
+        """Report that everything before a time is done."""
+        if until_s <= self.until_s:
+            return
+        self.heard_s += until_s - max(self.until_s, block.start_s)
+        self.until_s = until_s
+        self.request.advanced(until_s - self.request.start_s)
+        self.request.heard(Heard(
+            until_s, tuple(self.segments), tuple(self.rejected), self.language, self.speech_s,
+            self.heard_s,
+        ))  # fmt: skip
+
+
+def as_wav(samples: Samples) -> bytes:
+    """Return sound as a WAV file of 16 bits. samples: float32 [n], mono, 16 kHz, -1…1."""
+    import numpy as np
+
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE_HZ)
+        file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
+    return out.getvalue()
+
+
+def _speech_s(passage: Passage) -> float:
+    return sum(span.size for piece in passage.pieces for span in piece.speech) / RATE_HZ

@@ -1,0 +1,96 @@
+"""What a transcription that came over the network says, read with care."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from functools import cache
+from itertools import product
+from string import ascii_lowercase
+from typing import Any
+
+from vidsum.data import Segment, SpeechScores, Usage, Word
+from vidsum.languages import language_name
+from vidsum.media.audio import RATE_HZ
+from vidsum.transcribers.gates import Candidate
+from vidsum.transcribers.placing import Placing
+from vidsum.transcribers.speech_windows import Passage
+
+
+def candidates(body: Mapping[str, Any], passage: Passage) -> Iterator[Candidate]:
+    """Return what an answer says as segments in the file's time, in order.
+
+    Without times in the answer it is one segment, from the first speech to the last.
+    """
+    placing = Placing(passage)
+    end_s = passage.samples.size / RATE_HZ
+    given = body.get("segments")
+    parts = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
+    if not parts:
+        parts = [{"start": 0.0, "end": end_s, "text": body.get("text")}]
+    words = _words(body.get("words"))
+    for part in parts:
+        start, end = _number(part.get("start")), _number(part.get("end"))
+        if start is None or end is None or not isinstance(part.get("text"), str):
+            continue
+        place = placing.segment(start, max(start, end))
+        said = tuple(_placed(word, part, placing) for word in words
+                     if start <= (word.start_s + word.end_s) / 2 < end)  # fmt: skip
+        segment = Segment(round(place.start_s, 3), round(max(place.start_s, place.end_s), 3),
+                          " ".join(part["text"].split()), said, _scores(part))  # fmt: skip
+        yield Candidate(segment, place.speech_share)
+
+
+def _scores(part: Mapping[str, Any]) -> SpeechScores | None:
+    names = ("avg_logprob", "no_speech_prob", "compression_ratio")
+    found = [_number(part.get(name)) for name in names]
+    if None in found:
+        return None
+    return SpeechScores(*(value for value in found if value is not None))
+
+
+def _words(given: Any) -> list[Word]:
+    """Read an answer's words, which have no probability of their own."""
+    found = []
+    for one in given if isinstance(given, list) else ():
+        if isinstance(one, Mapping) and isinstance(one.get("word"), str):
+            start, end = _number(one.get("start")), _number(one.get("end"))
+            if start is not None and end is not None:
+                found.append(Word(start, end, one["word"].strip(), 1.0))
+    return found
+
+
+def _placed(word: Word, part: Mapping[str, Any], placing: Placing) -> Word:
+    """Move a word to the file's time; its probability is the mean of its segment's tokens."""
+    start_s, end_s = placing.word(word.start_s, word.end_s)
+    sure = math.exp(min(0.0, _number(part.get("avg_logprob")) or 0.0))
+    return Word(round(start_s, 3), round(max(start_s, end_s), 3), word.text, round(sure, 3))
+
+
+def usage_of(body: Mapping[str, Any]) -> Usage:
+    """Return the tokens of a call; models that are billed by the second count none."""
+    usage = body.get("usage")
+    if not isinstance(usage, Mapping):
+        return Usage()
+    asked, given = usage.get("input_tokens"), usage.get("output_tokens")
+    if not isinstance(asked, int) or not isinstance(given, int):
+        return Usage()
+    return Usage(asked, given, origin="reported")
+
+
+def _number(value: Any) -> float | None:
+    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if fits else None
+
+
+def language_of(told: Any) -> str | None:
+    """Return the code of a language; providers name it in English, or by a code."""
+    if not isinstance(told, str) or not told.strip():
+        return None
+    return _codes().get(told.strip().lower()) or (told.lower() if language_name(told) else None)
+
+
+@cache
+def _codes() -> Mapping[str, str]:
+    codes = ("".join(letters) for letters in product(ascii_lowercase, repeat=2))
+    return {name.lower(): code for code in codes if (name := language_name(code))}
