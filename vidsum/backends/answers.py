@@ -76,7 +76,7 @@ def read_usage(usage: Any, answered: bool) -> Usage:
 
 def first_object(text: str) -> str | None:
     """Return the first JSON object in a text, whatever stands round it; None without one."""
-    decoder, start = json.JSONDecoder(), text.find("{")
+    decoder, start = json.JSONDecoder(strict=False), text.find("{")
     while start >= 0:
         try:
             _, end = decoder.raw_decode(text, start)

@@ -1,0 +1,183 @@
+"""A language model in this process, through llama.cpp."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidsum.backends.grammar import grammar_of
+from vidsum.backends.llama_model import Generated, GgufModel, Stopped
+from vidsum.backends.native_log import native_log
+from vidsum.backends.protocol import ChatBackend
+from vidsum.backends.sampling import NoTokenFits
+from vidsum.data import ChatRequest, Origin, Reply, Usage
+from vidsum.errors import BackendFailed, RequestFailed
+from vidsum.wording import escaped
+
+CONTEXT_TOKENS = 8192
+"""When nobody says how many: half an hour of talk, and a small model's cache is below 1 GB."""
+_LEAST_ANSWER_TOKENS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What the model has been told: its tokens, and how many of them the cache held already."""
+
+    tokens: int
+    cached_tokens: int
+
+
+class Clock:
+    """Adds up the seconds of each step of one call."""
+
+    def __init__(self) -> None:
+        self.started_s = time.perf_counter()
+        self.steps_s: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Count what is done inside as one step's."""
+        before_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            taken_s = time.perf_counter() - before_s
+            self.steps_s[step] = self.steps_s.get(step, 0.0) + taken_s
+
+
+class LlamaChat(ChatBackend):
+    """Answers questions of text with a GGUF file. The model is loaded when it is first needed.
+
+    ``context_tokens`` is what was asked for; once loaded, what is in force: no more than the model
+    was trained for. ``threads`` None takes every core, ``gpu_layers`` None all when there is a GPU.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        model: str,
+        *,
+        threads: int | None = None,
+        gpu_layers: int | None = None,
+        context_tokens: int | None = None,
+    ) -> None:
+        self.path, self.model = path, model
+        self.context_tokens: int | None = context_tokens or CONTEXT_TOKENS
+        self._threads, self._gpu_layers = threads, gpu_layers
+        self._lock = threading.Lock()
+        self._loaded: GgufModel | None = None
+        self._closed = False
+
+    def complete(self, request: ChatRequest) -> Reply:
+        """Return the answer, one request at a time.
+
+        Raises: RequestFailed when the prompt does not fit or the schema is not understood;
+        BackendFailed when the file does not load, BackendMissing when llama.cpp or it is not there.
+        """
+        grammar = self._grammar(request.schema)
+        with self._lock:
+            clock = Clock()
+            model = self._ready(clock)
+            try:
+                question = self._ask(model, request, clock)
+                with clock.timed("generate"):
+                    room = model.context_tokens - question.tokens
+                    said = model.generate(
+                        min(request.max_tokens, room), request.temperature, grammar
+                    )
+            except (RuntimeError, ValueError, NoTokenFits) as exc:
+                model.forget()
+                raise self._failed(exc) from exc
+            except Stopped as exc:
+                raise self._was_closed() from exc
+            except BaseException:
+                model.forget()
+                raise
+        return self._reply(question, said, clock)
+
+    def count_tokens(self, text: str) -> tuple[int, Origin]:
+        """Return how many tokens a text has, by the model's own tokenizer; loads the model."""
+        with self._lock:
+            return len(self._ready(Clock()).tokens_of(text)), "measured"
+
+    def forget(self) -> None:
+        """Count on nothing of earlier calls: the next one evaluates all anew."""
+        with self._lock:
+            if self._loaded is not None:
+                self._loaded.forget()
+
+    def close(self) -> None:
+        """Stop what is under way and let go of the model; may be called twice."""
+        self._closed = True
+        loaded = self._loaded
+        if loaded is not None:
+            loaded.stopping.set()
+        with self._lock:
+            if self._loaded is not None:
+                self._loaded.close()
+                self._loaded = None
+
+    def _ready(self, clock: Clock) -> GgufModel:
+        if self._closed:
+            raise self._was_closed()
+        if self._loaded is None:
+            with clock.timed("load"):
+                self._loaded = self._load()
+            self.context_tokens = self._loaded.context_tokens
+        return self._loaded
+
+    def _was_closed(self) -> BackendFailed:
+        return BackendFailed(f"The model {self.model} was closed.")
+
+    def _load(self) -> GgufModel:
+        assert self.context_tokens is not None
+        return GgufModel(self.path, self.context_tokens, self._threads, self._gpu_layers)
+
+    def _ask(self, model: GgufModel, request: ChatRequest, clock: Clock) -> Question:
+        """Have the model read the question. Raises: RequestFailed, ValueError, RuntimeError."""
+        if request.images:
+            raise RequestFailed(f"The model {self.model} takes no pictures.")
+        text = model.template.render(request.system, request.prompt)
+        tokens = model.tokens_of(text, whole=True)
+        self._check_room(model, len(tokens), request.max_tokens)
+        with clock.timed("prefill"):
+            return Question(len(tokens), model.begin(tokens))
+
+    def _check_room(self, model: GgufModel, tokens: int, max_tokens: int) -> None:
+        """Refuse what leaves no room for an answer. Raises: RequestFailed."""
+        room = model.context_tokens - tokens
+        if room < min(max_tokens, _LEAST_ANSWER_TOKENS):
+            raise RequestFailed(
+                f"The prompt has {tokens:,} tokens and leaves no room for an answer: the model "
+                f"{self.model} takes {model.context_tokens:,} in all."
+            )
+
+    def _grammar(self, schema: Mapping[str, Any] | None) -> str | None:
+        try:
+            return None if schema is None else grammar_of(schema)
+        except (ValueError, TypeError, AttributeError) as exc:
+            raise RequestFailed(f"The form of the answer is not understood: {exc}.") from exc
+
+    def _failed(self, exc: Exception) -> RequestFailed:
+        reason = native_log().reason() or escaped(str(exc)).rstrip(".")
+        if isinstance(exc, NoTokenFits):
+            reason = "none of its words fits the form of the answer"
+        return RequestFailed(f"The model {self.model} gave no answer: {reason}.")
+
+    def _reply(self, question: Question, said: Generated, clock: Clock) -> Reply:
+        usage = Usage(
+            question.tokens, said.tokens, question.cached_tokens, said.thought_tokens, "measured"
+        )
+        return Reply(
+            said.text,
+            usage,
+            self.model,
+            "length" if said.cut else "stop",
+            time.perf_counter() - clock.started_s,
+            timings_s=clock.steps_s,
+        )

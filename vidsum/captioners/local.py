@@ -1,0 +1,173 @@
+"""Captions by a model on this machine that looks at pictures."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import cast
+
+from vidsum.backends.llama_model import INSTALL_HINT, require_llama
+from vidsum.backends.llama_vision import LlamaVision, Tiles
+from vidsum.backends.machine import layers_on_gpu
+from vidsum.captioners.prompting import caption_prompt, clean_caption
+from vidsum.captioners.protocol import Captioner, CaptionRequest
+from vidsum.catalog.locate import find
+from vidsum.config import Options
+from vidsum.costs.tally import Tally
+from vidsum.data import Caption, ChatRequest, Image
+from vidsum.errors import BackendFailed, BackendMissing, RequestFailed
+from vidsum.registry import Readiness, Work
+
+ANSWER_TOKENS = 48
+OVERVIEW_SIDE_PX = 512
+"""Longest side that a picture is scaled to for one overview: SmolVLM's own tile."""
+_MOST_FAILURES = 5
+_SAME_CAPTIONS = 3
+_OTHER_DIFFERENCE = 60.0
+"""From here on a picture is very different from the one before, as the built-in captioner says."""
+
+
+def build(options: Options) -> LocalCaptioner:
+    """Return the captioner; its model is loaded with the first picture. Raises: BackendMissing."""
+    require_llama()
+    found = find("caption", options.caption_model, options.mmproj)
+    if found.mmproj is None:
+        raise BackendMissing(f"The model {found.name} has no picture encoder beside it.",
+                             "Name one: --mmproj FILE")  # fmt: skip
+    vision = LlamaVision(
+        found.model,
+        found.mmproj,
+        found.name,
+        threads=options.threads,
+        gpu_layers=options.gpu_layers,
+        tiles=cast(Tiles, options.tiles),
+    )
+    on_gpu = layers_on_gpu(options.gpu_layers) != 0
+    return LocalCaptioner(vision, options, "gpu" if on_gpu else "cores")
+
+
+def ready(options: Options) -> Readiness:
+    """Return whether llama.cpp and a model are here; loads neither."""
+    if importlib.util.find_spec("llama_cpp") is None:
+        return Readiness(False, "llama-cpp-python is not installed", INSTALL_HINT)
+    try:
+        found = find("caption", options.caption_model, options.mmproj)
+    except BackendMissing as exc:
+        return Readiness(False, exc.message, exc.hint)
+    if found.mmproj is None:
+        return Readiness(False, f"{found.name} has no picture encoder beside it",
+                         "Name one: --mmproj FILE")  # fmt: skip
+    return Readiness(True, found.name)
+
+
+@dataclass(slots=True)
+class _Streak:
+    """The same words for one picture after the other."""
+
+    text: str = ""
+    length: int = 0
+    pictures_differ: bool = False
+
+    def count(self, text: str, *, differs: bool) -> bool:
+        """Take in a caption; return whether it is doubtful that the model looked."""
+        same = text == self.text
+        self.length = self.length + 1 if same else 1
+        self.pictures_differ = same and (self.pictures_differ or differs)
+        self.text = text
+        return self.length >= _SAME_CAPTIONS and self.pictures_differ
+
+    def end(self) -> None:
+        """Begin to count anew."""
+        self.text, self.length, self.pictures_differ = "", 0, False
+
+
+class LocalCaptioner(Captioner):
+    """Asks one model about one picture after the other, with what was said and seen before.
+
+    The same caption three times, though a picture among them is very different from the one
+    before, is checked: the model is asked again with an empty cache and nothing but the picture.
+    """
+
+    name = "local"
+    needs_pixels = True
+    wants_speech = True
+
+    def __init__(self, vision: LlamaVision, options: Options, work: Work = "cores") -> None:
+        self.work: Work = work
+        self.tally = Tally()
+        self._vision, self._options = vision, options
+        self._cache_trusted = True
+
+    def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
+        """Yield a caption for each request.
+
+        A picture that the model fails on gets one with ``error``.
+        Raises: OptionError for the prompt, BackendMissing, BackendFailed when the model does not
+        load or failed on five pictures in a row.
+        """
+        previous: Caption | None = None
+        streak, failures = _Streak(), 0
+        for request in requests:
+            caption = self._caption(request, previous, streak)
+            yield caption
+            failures = failures + 1 if caption.error else 0
+            if failures == _MOST_FAILURES:
+                raise BackendFailed(f"The model {self._vision.model} failed on {failures} pictures "
+                                    f"in a row, the last time so: {caption.error}")  # fmt: skip
+            previous = previous if caption.error else caption
+
+    def close(self) -> None:
+        """Stop what is under way and let go of the model; may be called twice."""
+        self._vision.close()
+
+    def _caption(
+        self, request: CaptionRequest, previous: Caption | None, streak: _Streak
+    ) -> Caption:
+        sample = request.sample
+        error: str | None = None
+        try:
+            text, error = self._checked(request, previous, streak)
+        except RequestFailed as exc:
+            self.tally.add_failure()
+            text, error = "", exc.message
+        return Caption(sample.index, sample.time_s, text, self.name, error)
+
+    def _checked(
+        self, request: CaptionRequest, previous: Caption | None, streak: _Streak
+    ) -> tuple[str, str | None]:
+        """Return the caption, or why there is none. Raises: RequestFailed, BackendFailed."""
+        text = self._asked(request, previous)
+        difference = request.facts.difference
+        differs = difference is not None and difference >= _OTHER_DIFFERENCE
+        if streak.count(text, differs=differs):
+            streak.end()
+            alone = CaptionRequest(request.sample, request.facts, image=request.image)
+            afresh = self._asked(alone, None, anew=True)
+            # What was said and seen before may have led it astray; an old picture must not.
+            if afresh != text and self._asked(request, previous, anew=True) != text:
+                self._cache_trusted = False
+                return "", ("the model had repeated the caption of an earlier picture; from here "
+                            "on each one is looked at afresh")  # fmt: skip
+            text = afresh
+        return text, None if text else "the model gave no words"
+
+    def _asked(
+        self, request: CaptionRequest, previous: Caption | None, *, anew: bool = False
+    ) -> str:
+        """Return the model's words for a picture. Raises: RequestFailed, BackendFailed."""
+        assert request.image is not None
+        if anew or not self._cache_trusted:
+            self._vision.forget()
+        asked = caption_prompt(request, previous, self._options)
+        image = self._scaled(request.image)
+        reply = self._vision.complete(
+            ChatRequest(asked.system, asked.prompt, (image,), max_tokens=ANSWER_TOKENS)
+        )
+        self.tally.add(reply.usage)
+        return clean_caption(reply.text, cut=reply.finish == "length")
+
+    def _scaled(self, image: Image) -> Image:
+        from vidsum.media.picture import shrink
+
+        return shrink(image, OVERVIEW_SIDE_PX) if self._options.tiles == "overview" else image
