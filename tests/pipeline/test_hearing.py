@@ -114,16 +114,19 @@ def test_what_was_heard_before_a_failure_is_kept(
 
 
 def test_rejected_speech_is_said_and_not_used(talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mumbled = Segment(70.0, 72.0, "what", doubt="hardly recognised")
     noise = Segment(3.0, 9.0, "up up up", doubt="the same words over and over")
 
     def script(request: TranscriptRequest) -> Transcript:
-        return Transcript(SAID, "scripted", "scripted", rejected=(noise,))
+        return Transcript((*SAID, mumbled), "scripted", "scripted", rejected=(noise,))
 
     hearing = hearing_of(talk, monkeypatch, Scripted(script))
-    assert hearing.listen().segments == SAID
+    found = hearing.listen()
+    assert found.segments == SAID
+    assert found.rejected == (noise, mumbled)
     [note] = hearing._run.notices
     assert note.code == "speech-rejected"
-    assert "1 passage (6 s)" in note.message
+    assert "2 passages (8 s)" in note.message
     assert "the same words over and over" in note.message
 
 

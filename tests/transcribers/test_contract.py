@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from clips import clip
 from footage import remux, srt, tone, write_wav
+from models import WHISPER
+from scripted_provider import ScriptedProvider
+from speech_server import MODEL, transcribes
 
+from vidsum.config import Options
 from vidsum.data import Transcript
 from vidsum.media.process import Decoder
 from vidsum.registry import STAGES, load
@@ -48,11 +52,25 @@ FILES: dict[str, Maker] = {
 SPANS = [(0.0, None), (4.0, None), (4.0, 9.0), (500.0, None)]
 
 
+@pytest.fixture(scope="module")
+def provider() -> Iterator[ScriptedProvider]:
+    with ScriptedProvider(transcribes()) as found:
+        yield found
+
+
+@pytest.fixture
+def options(name: str, provider: ScriptedProvider) -> Options:
+    if name == "whisper":
+        return Options(speech_model=str(WHISPER), threads=1)
+    return Options(speech_api=provider.url, speech_model=MODEL) if name == "remote" else Options()
+
+
 @pytest.mark.parametrize("name", STAGES["transcriber"])
 @pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize(("start_s", "stop_s"), SPANS)
 def test_a_transcript_or_none(
     name: str,
+    options: Options,
     file: str,
     start_s: float,
     stop_s: float | None,
@@ -68,8 +86,10 @@ def test_a_transcript_or_none(
     request = TranscriptRequest(
         info, lambda: Decoder(path), start_s, stop_s, advanced=done.append, warn=warned.append
     )
-    transcriber: Transcriber = load("transcriber", name)
+    transcriber: Transcriber = load("transcriber", name, options)
     transcript = transcriber.transcribe(request)
+    transcriber.close()
+    transcriber.close()
     assert transcriber.name == name
     assert warned == []
     assert done == sorted(done)
@@ -100,7 +120,8 @@ def test_some_source_always_answers(
     path = FILES[file](tmp_path, talk, clip_folder)
     with Decoder(path) as decoder:
         request = TranscriptRequest(decoder.probe(), lambda: Decoder(path))
-    answers = [load("transcriber", name).transcribe(request) for name in STAGES["transcriber"]]
+    lite = [name for name, backend in STAGES["transcriber"].items() if backend.tier == "lite"]
+    answers = [load("transcriber", name, Options()).transcribe(request) for name in lite]
     assert any(answer is not None for answer in answers)
     words = [answer for answer in answers if answer is not None and answer.segments]
     assert bool(words) == (file in ("narrated", "subtitled"))

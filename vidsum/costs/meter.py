@@ -10,7 +10,6 @@ from contextlib import contextmanager
 
 from vidsum.data import Modality, Receipt, StageCost
 
-
 Clock = Callable[[], float]
 OWN_THREAD: Clock = time.thread_time
 WHOLE_PROCESS: Clock = time.process_time
@@ -36,7 +35,8 @@ class Meter:
     """Collects the stages of one run, from any thread, and adds them up.
 
     CPU of a stage is that of the thread it runs in, or of the whole process while it runs alone,
-    plus what its child processes report. CPU of the whole run is the operating system's figure for this process and its ended children.
+    plus what its child processes report. CPU of the whole run is the operating system's figure
+    for this process and its ended children.
     """
 
     def __init__(self) -> None:

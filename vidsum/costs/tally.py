@@ -28,6 +28,11 @@ class Tally:
                 if value:
                     self._add(key, value)
 
+    def add_calls(self, calls: int = 1) -> None:
+        """Take in answered calls of a model that counts no tokens."""
+        with self._lock:
+            self._add("calls", calls)
+
     def add_failure(self, *, calls: int = 1) -> None:
         """Take in a call that gave no answer; what it used is not known."""
         with self._lock:

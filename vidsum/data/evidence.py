@@ -172,12 +172,12 @@ class AudioWindow:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One spoken word. ``probability`` (0–1) is the recogniser's own."""
+    """One spoken word. ``probability`` (0–1) is the recogniser's own, None where it gives none."""
 
     start_s: float
     end_s: float
     text: str
-    probability: float
+    probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

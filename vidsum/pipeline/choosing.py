@@ -63,7 +63,7 @@ def choose(options: Options) -> Engines:
     picks = {stage: pick(stage, options) for stage in TASKS}
     missing = [p.choice for p in picks.values() if not p.choice.readiness.ready]
     if missing:
-        what = "; ".join(f"{WORDS[one.stage]}: {one.readiness.what}" for one in missing)
+        what = "; ".join(f"{WORDS[one.stage]}: {one.readiness.what.rstrip('.')}" for one in missing)
         raise BackendMissing(f"{_asked_by(options)} cannot work yet ({what}).",
                              _joined(one.readiness.hint for one in missing))  # fmt: skip
     hints = (one.readiness.hint for p in picks.values() for one in p.better)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 from vidsum import registry
 from vidsum.backends.machine import usable_cores
@@ -73,7 +74,8 @@ class Hearing:
 
     def _tell(self, heard: Heard) -> None:
         with self._changed:
-            self._segments, self._until_s = heard.segments, heard.until_s
+            self._segments = tuple(s for s in heard.segments if s.doubt is None)
+            self._until_s = heard.until_s
             self._changed.notify_all()
 
     def _first_source(self) -> Transcript:
@@ -140,8 +142,7 @@ class Hearing:
                 account.paid = transcriber.work == "network" and bool(transcriber.tally.counts)
                 if found is not None and found.heard_s is not None:
                     account.add(audio_s=found.heard_s, speech_s=found.speech_s or 0.0)
-        self._note_rejected(found)
-        return found
+        return None if found is None else self._believed(found)
 
     def _cpu_clock(self, work: Work) -> Clock | None:
         """Return what to measure by: a recogniser has threads of its own."""
@@ -161,12 +162,18 @@ class Hearing:
         source = f"speech recognised up to {until_s:.0f} s, then {transcriber.name} failed"
         return Transcript(segments, source, transcriber.name)
 
-    def _note_rejected(self, found: Transcript | None) -> None:
-        if found is not None and found.rejected:
-            lost_s = sum(s.end_s - s.start_s for s in found.rejected)
-            count = len(found.rejected)
+    def _believed(self, found: Transcript) -> Transcript:
+        """Leave out what there is any doubt about: it must not get into a summary; and say so."""
+        doubted = [s for s in found.segments if s.doubt is not None]
+        rejected = sorted([*found.rejected, *doubted], key=lambda s: s.start_s)
+        if rejected:
+            lost_s = sum(s.end_s - s.start_s for s in rejected)
+            count = len(rejected)
             self._run.note(
                 "speech-rejected",
                 f"{count} passage{'' if count == 1 else 's'} ({lost_s:.0f} s) of what the "
-                f"recogniser gave are not believed and left out ({found.rejected[0].doubt}).",
+                f"recogniser gave {'is' if count == 1 else 'are'} not believed and left out "
+                f"({rejected[0].doubt}).",
             )
+        kept = tuple(s for s in found.segments if s.doubt is None)
+        return replace(found, segments=kept, rejected=tuple(rejected))

@@ -34,7 +34,7 @@ def candidates(body: Mapping[str, Any], passage: Passage) -> Iterator[Candidate]
         if start is None or end is None or not isinstance(part.get("text"), str):
             continue
         place = placing.segment(start, max(start, end))
-        said = tuple(_placed(word, part, placing) for word in words
+        said = tuple(_placed(word, placing) for word in words
                      if start <= (word.start_s + word.end_s) / 2 < end)  # fmt: skip
         segment = Segment(round(place.start_s, 3), round(max(place.start_s, place.end_s), 3),
                           " ".join(part["text"].split()), said, _scores(part))  # fmt: skip
@@ -56,15 +56,14 @@ def _words(given: Any) -> list[Word]:
         if isinstance(one, Mapping) and isinstance(one.get("word"), str):
             start, end = _number(one.get("start")), _number(one.get("end"))
             if start is not None and end is not None:
-                found.append(Word(start, end, one["word"].strip(), 1.0))
+                found.append(Word(start, end, one["word"].strip()))
     return found
 
 
-def _placed(word: Word, part: Mapping[str, Any], placing: Placing) -> Word:
-    """Move a word to the file's time; its probability is the mean of its segment's tokens."""
+def _placed(word: Word, placing: Placing) -> Word:
+    """Move a word to the file's time."""
     start_s, end_s = placing.word(word.start_s, word.end_s)
-    sure = math.exp(min(0.0, _number(part.get("avg_logprob")) or 0.0))
-    return Word(round(start_s, 3), round(max(start_s, end_s), 3), word.text, round(sure, 3))
+    return Word(round(start_s, 3), round(max(start_s, end_s), 3), word.text)
 
 
 def usage_of(body: Mapping[str, Any]) -> Usage:
