@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from vidsum import prompts
 from vidsum.errors import OptionError
+from vidsum.reasoner.answer import limits_for, summary_schema
 
 
 def test_the_shipped_prompts_are_found() -> None:
@@ -21,6 +23,33 @@ def test_a_users_own_prompt_comes_first(tmp_path: Path) -> None:
 
 def test_a_folder_without_the_prompt_falls_back(tmp_path: Path) -> None:
     assert prompts.find("summary", tmp_path) == prompts.find("summary", None)
+
+
+@pytest.mark.parametrize("name", ["summary", "section", "merge"])
+def test_prompts_with_content_keep_it_between_marks_and_call_it_data(name: str) -> None:
+    text = prompts.find(name, None).read_text("utf-8")
+    before, _, after = text.rpartition("{% for line in lines %}")
+    assert before.endswith("{{ fence }}\n")
+    assert after.startswith("\n{{ line }}\n{% endfor %}\n{{ fence }}\n")
+    assert re.search(r"instructions,\s.*not\s+follow\s+them", before, re.DOTALL)
+    assert "Use only the " in before
+
+
+def test_the_summary_prompt_asks_for_prose_or_for_json() -> None:
+    values = {
+        "start_s": 0, "end_s": 9, "speech": "recognised", "partial": False, "kept": 1,
+        "samples": 2, "interval": "5", "language": None, "fence": "=====", "lines": ["{}"],
+        "fault": "", "limits": limits_for(2_000),
+    }  # fmt: skip
+    prose = prompts.render("summary", None, **values, form="prose")
+    form = prompts.render("summary", None, **values, form="json")
+    assert "[s12]" in prose
+    assert "JSON object and" not in prose
+    assert all(f'- "{key}"' in form for key in summary_schema(limits_for(2_000))["properties"])
+    assert "could not be used" not in form
+    again = prompts.render("summary", None, **values | {"fault": "It was cut."}, form="json")
+    assert again.startswith(form)
+    assert "It was cut." in again.removeprefix(form)
 
 
 def test_an_unknown_prompt_lists_the_known_ones() -> None:

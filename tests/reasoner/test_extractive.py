@@ -22,6 +22,7 @@ from reasoner.factory import (
 
 from vidsum.data import (
     Bundle,
+    Caption,
     Chapter,
     ChapterMark,
     KeyPoint,
@@ -91,11 +92,26 @@ def test_subtitles_are_not_said_to_be_speech() -> None:
 
 
 def test_what_a_recogniser_heard_is_speech() -> None:
-    made = bundle(lecture_screens(), lecture_cues(), language="en", source="whisper small")
+    source = "speech recognised by whisper-small (cpu)"
+    made = bundle(lecture_screens(), lecture_cues(), language="en", source=source)
     heard = replace(made.evidence.transcript, backend="whisper")
     found = REASONER.summarize(replace(made, evidence=replace(made.evidence, transcript=heard)))
     assert "with speech in English and slides" in found.overview
-    assert "Speech: whisper small, twelve passages from 0:00 to 0:59." in found.method
+    assert f"Words: {source}, twelve passages from 0:00 to 0:59." in found.method
+    assert "copied from subtitles" not in found.method
+
+
+def test_pictures_that_a_model_described_are_not_said_to_be_unrecognised() -> None:
+    made = bundle(FILM[:3], lecture_cues())
+    seen = tuple(
+        replace(one, caption=Caption(one.sample.index, one.sample.time_s, "A dog.", "local"))
+        for one in made.evidence.observations
+    )
+    found = REASONER.summarize(replace(made, evidence=replace(made.evidence, observations=seen)))
+    assert "not recognised" not in found.method
+    assert "all were described by a model" in found.method
+    assert not any("describe the pictures" in step for step in found.more)
+    assert any("write the summary" in step for step in found.more)
 
 
 def test_a_language_that_the_words_do_not_bear_out_is_not_named() -> None:
@@ -483,10 +499,11 @@ def test_more_names_what_would_help() -> None:
     assert any("my talk.srt" in step for step in unheard)
     assert any("vidsum 'my talk.mp4' --interval 1" in step for step in unheard)
     assert any("vidsum bundle 'my talk.mp4'" in step for step in unheard)
-    assert any("not in this version yet" in step for step in unheard)
+    could = "recognise the speech, describe the pictures and write the summary"
+    assert any(f"could {could}: vidsum doctor" in step for step in unheard)
 
     heard = summary(FILM[:3], lecture_cues()).more
-    assert not any(".srt" in step for step in heard)
+    assert not any(".srt" in step or "the speech" in step for step in heard)
     assert not any("--interval" in step for step in lecture(interval_s=1.0).more)
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from vidsum.data import ChapterBasis, Evidence
@@ -11,9 +12,13 @@ from vidsum.reasoner.overview import SUBTITLES, ends_whole, within
 from vidsum.reasoner.wording import counted, listed, span, spelled
 from vidsum.wording import safe
 
-_SEEN: Final = (
-    "Built-in mode: frames were measured, not understood. Text is read by OCR or copied from "
-    "subtitles; sentences are quoted, not written. People, objects and actions are not recognised."
+_BUILT_IN: Final = "builtin"
+"""The captioner that measures pictures and recognises nothing on them."""
+_MEASURED: Final = "Built-in mode: frames were measured, not understood."
+_UNRECOGNISED: Final = "People, objects and actions are not recognised."
+_CAPTIONED: Final = (
+    "Quoted, not written: what the model saw in the pictures stands in the timeline, not in this "
+    "summary."
 )
 _HEARD: Final = "Built-in mode: there are no pictures; sentences are quoted, not written."
 _CHAPTERS: Final = {
@@ -22,20 +27,104 @@ _CHAPTERS: Final = {
     "its title, so up to {step} late.",
     "speech": "Chapters are guessed from where the words change; some will be misplaced.",
     "pictures": "Chapters are cuts to another view, not topics.",
+    "model": "Chapters are the model's.",
     "none": "",
+}
+_CHECKED: Final = (
+    "Each key point names timeline entries that exist; whether they bear it out was not checked."
+)
+_REMOVED: Final = {
+    "points": ("statement that named none", "statements that named none"),
+    "ids": ("id that does not exist", "ids that do not exist"),
+    "quotes": (
+        "pair of quotation marks round words that were not said or shown",
+        "pairs of quotation marks round words that were not said or shown",
+    ),
+    "chapters": (
+        "chapter without a title or a place of its own",
+        "chapters without a title or a place of their own",
+    ),
+    "names": ("name that does not occur", "names that do not occur"),
 }
 _FINE_STEP_S: Final = 1.5
 
 
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a model wrote a summary. ``removed`` counts what was taken out of it, see Ground."""
+
+    model: str
+    where: str
+    calls: int
+    sections: int
+    removed: Mapping[str, int]
+
+
 def method(evidence: Evidence, basis: ChapterBasis) -> str:
-    """Return the honest paragraph: what was measured, read and quoted, and what was not."""
-    step = evidence.interval_s
-    sentences = [_SEEN if evidence.info.video is not None else _HEARD]
-    sentences.append(_words(evidence))
-    if evidence.info.video is not None:
-        sentences.append(_samples(evidence, step))
-    sentences.append(_CHAPTERS[basis].format(step=_seconds(step)))
+    """Return the honest paragraph of a quoted summary: what was measured, read and quoted."""
+    return _joined(_quoting(evidence), *_sources(evidence), _chapters(evidence, basis))
+
+
+def written(evidence: Evidence, basis: ChapterBasis, writing: Writing) -> str:
+    """Return the honest paragraph of a summary that a model wrote: who, from what, what was cut."""
+    calls = counted(writing.calls, "call")
+    over = f" over {counted(writing.sections, 'section')}" if writing.sections > 1 else ""
+    seen = (
+        _UNRECOGNISED if evidence.info.video is not None and not _captioned_by_model(evidence)
+        else ""
+    )  # fmt: skip
+    return _joined(
+        f"Written by {safe(writing.model)} {writing.where}, in {calls}{over}.",
+        *_sources(evidence),
+        seen,
+        _chapters(evidence, basis),
+        _CHECKED,
+        _removed(writing.removed),
+    )
+
+
+def _joined(*sentences: str) -> str:
     return " ".join(filter(None, sentences))
+
+
+def _quoting(evidence: Evidence) -> str:
+    if evidence.info.video is None:
+        return _HEARD
+    if _captioned_by_model(evidence):
+        return _CAPTIONED
+    recognised = evidence.transcript.segments and evidence.transcript.backend != SUBTITLES
+    words = "recognised in the sound" if recognised else "copied from subtitles"
+    return (
+        f"{_MEASURED} Text is read by OCR or {words}; sentences are quoted, not written. "
+        f"{_UNRECOGNISED}"
+    )
+
+
+def _captioned_by_model(evidence: Evidence) -> bool:
+    return any(
+        one.caption and one.caption.backend != _BUILT_IN and not one.caption.error
+        for one in evidence.observations
+    )
+
+
+def _sources(evidence: Evidence) -> Iterator[str]:
+    """Yield what is known of words and pictures, and where from."""
+    yield _words(evidence)
+    if evidence.info.video is not None:
+        yield _samples(evidence, evidence.interval_s)
+        yield _undescribed(evidence)
+
+
+def _chapters(evidence: Evidence, basis: ChapterBasis) -> str:
+    return _CHAPTERS[basis].format(step=_seconds(evidence.interval_s))
+
+
+def _removed(removed: Mapping[str, int]) -> str:
+    told = [
+        counted(removed[key], one, more) for key, (one, more) in _REMOVED.items()
+        if removed.get(key)
+    ]  # fmt: skip
+    return f"Taken out: {listed(told)}." if told else ""
 
 
 def _words(evidence: Evidence) -> str:
@@ -48,9 +137,13 @@ def _words(evidence: Evidence) -> str:
     if heard:
         end_s = min(evidence.end_s, max(one.end_s for one in heard))
         when = f" {span(max(evidence.start_s, heard[0].start_s), end_s)}"
-    if transcript.backend == SUBTITLES:
-        return f"Words: {source or SUBTITLES}, {counted(len(heard), 'cue')}{when}."
-    return f"Speech: {source or 'a transcript'}, {counted(len(heard), 'passage')}{when}."
+    unit = "cue" if transcript.backend == SUBTITLES else "passage"
+    left = len(transcript.rejected)
+    doubt = f"; {spelled(left)} more {'was' if left == 1 else 'were'} not believed"
+    return (
+        f"Words: {source or 'a transcript'}, {counted(len(heard), unit)}{when}"
+        f"{doubt if left else ''}."
+    )
 
 
 def _samples(evidence: Evidence, step: float) -> str:
@@ -62,12 +155,20 @@ def _samples(evidence: Evidence, step: float) -> str:
     text = f"Pictures: {counted(total, 'sample')}{pace}"
     if kept < total:
         text += f"; {_kept(evidence)}"
+    elif _captioned_by_model(evidence):
+        text += f"; {'it was' if kept == 1 else 'all were'} described by a model"
     if not kept:
         return f"{text}."
     if not _was_read(evidence):
         return f"{text}; text on screen was not read."
     lettered = sum(bool(one.text and one.text.lines) for one in evidence.observations)
     return f"{text}; text was found on {spelled(lettered) if lettered else 'none'}."
+
+
+def _undescribed(evidence: Evidence) -> str:
+    """Return how many pictures a captioner failed on."""
+    failed = sum(bool(one.caption and one.caption.error) for one in evidence.observations)
+    return f"{counted(failed, 'picture').capitalize()} could not be described." if failed else ""
 
 
 def _kept(evidence: Evidence) -> str:
@@ -86,9 +187,11 @@ def _kept(evidence: Evidence) -> str:
     told = " or ".join(why)
     if not kept:
         return f"{'it' if rest == 1 else 'all'} {told}"
+    captioned = any(one.caption for one in evidence.observations)
+    by = " by a model" if _captioned_by_model(evidence) else ""
     done = [
         *(["read"] if _was_read(evidence) else []),
-        *(["described"] if any(one.caption for one in evidence.observations) else []),
+        *([f"described{by}"] if captioned else []),
     ]
     were = "was" if kept == 1 else "were"
     others = "the other one" if rest == 1 else "the rest"
@@ -103,12 +206,15 @@ def _seconds(step: float) -> str:
     return f"{step:.3g} s"
 
 
-def more(evidence: Evidence) -> tuple[str, ...]:
-    """Return steps that would tell more, each one sentence; commands are of this version."""
-    return tuple(_steps(evidence))
+def more(evidence: Evidence, *, was_written: bool = False) -> tuple[str, ...]:
+    """Return steps that would tell more, each one sentence; commands are of this version.
+
+    was_written: a model wrote the summary already.
+    """
+    return tuple(_steps(evidence, was_written))
 
 
-def _steps(evidence: Evidence) -> Iterator[str]:
+def _steps(evidence: Evidence, was_written: bool) -> Iterator[str]:
     path = evidence.info.path
     video = _argument(str(path)) + _window(evidence)
     if _unheard(evidence):
@@ -122,10 +228,19 @@ def _steps(evidence: Evidence) -> Iterator[str]:
         yield f"To look at a picture every second, at a higher cost: vidsum {video} --interval 1"
     if evidence.observations or evidence.transcript.segments:
         yield f"To get this evidence as a prompt for any chat model: vidsum bundle {video}"
-    yield (
-        "Engines that describe pictures, transcribe speech or write summaries are not in this "
-        "version yet."
-    )
+    work = list(_work_for_models(evidence, was_written))
+    if work:
+        yield f"Models on this machine could {listed(work)}: vidsum doctor says what is missing."
+
+
+def _work_for_models(evidence: Evidence, was_written: bool) -> Iterator[str]:
+    """Yield what was done without a model, or not at all."""
+    if _unheard(evidence) and evidence.transcript.backend in ("none", SUBTITLES):
+        yield "recognise the speech"
+    if evidence.observations and not _captioned_by_model(evidence):
+        yield "describe the pictures"
+    if not was_written and (evidence.observations or evidence.transcript.segments):
+        yield "write the summary"
 
 
 def _unheard(evidence: Evidence) -> bool:

@@ -7,7 +7,7 @@ in a prompt are numbers and words of our own.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from vidsum import prompts
@@ -26,51 +26,64 @@ SYSTEM = (
 
 
 def summary_prompt(bundle: Bundle, options: Options) -> str:
-    """Return ``prompts/summary.md`` with one video's timeline, for any chat model: it asks for
-    prose. Raises: OptionError.
+    """Return ``prompts/summary.md`` with one video's timeline, for any chat model.
+
+    It asks for prose. Raises: OptionError.
     """
     lines = [as_line(entry) for entry in bundle.timeline]
-    values = _values(bundle, options, lines, fault="")
+    values = _values(bundle, options) | {"lines": lines, "fence": _fence(), "fault": ""}
     return prompts.render("summary", options.prompts_dir, **values, form="prose", limits=None)
 
 
-def answer_prompt(
-    bundle: Bundle, options: Options, lines: Sequence[str], limits: Limits, fault: str = ""
-) -> str:
-    """Return the same prompt with other lines, which asks for JSON. Raises: OptionError.
+class Prompter:
+    """Writes the prompts of one video's run, which ask for JSON. All raise OptionError.
 
-    ``fault`` is what was wrong with the last answer, in words of our own.
+    ``lines`` are JSON. ``fault`` is what was wrong with the last answer, in words of our own.
     """
-    values = _values(bundle, options, lines, fault)
-    return prompts.render("summary", options.prompts_dir, **values, form="json", limits=limits)
+
+    def __init__(self, bundle: Bundle, options: Options) -> None:
+        self._folder = options.prompts_dir
+        # One mark a run: a prompt that is put again begins alike, and a cache knows it.
+        self._values = _values(bundle, options) | {"fence": _fence()}
+
+    def summary(self, lines: Sequence[str], limits: Limits, fault: str = "") -> str:
+        """Return ``prompts/summary.md`` for the whole timeline."""
+        return self._render("summary", lines, limits, fault, form="json")
+
+    def section(
+        self, lines: Sequence[str], limits: Limits, fault: str = "",
+        *, span_s: tuple[float, float], part: int, parts: int,
+    ) -> str:  # fmt: skip
+        """Return ``prompts/section.md`` for one section of the timeline."""
+        return self._render(
+            "section", lines, limits, fault, part=part, parts=parts, **_rounded(span_s)
+        )
+
+    def merge(
+        self, lines: Sequence[str], limits: Limits, fault: str = "",
+        *, span_s: tuple[float, float], final: bool,
+    ) -> str:  # fmt: skip
+        """Return ``prompts/merge.md`` for notes on several sections; ``final``: on all of them,
+        and the answer is the summary.
+        """
+        return self._render("merge", lines, limits, fault, final=final, **_rounded(span_s))
+
+    def _render(
+        self, name: str, lines: Sequence[str], limits: Limits, fault: str, **more: Any
+    ) -> str:
+        values = self._values | {"lines": lines, "limits": limits, "fault": fault} | more
+        return prompts.render(name, self._folder, **values)
 
 
-def section_prompt(
-    bundle: Bundle, options: Options, lines: Sequence[str], limits: Limits, fault: str = "",
-    *, part: int, parts: int, start_s: float, end_s: float,
-) -> str:  # fmt: skip
-    """Return ``prompts/section.md`` for one section of many. Raises: OptionError."""
-    values = _values(bundle, options, lines, fault)
-    values |= {"start_s": round(start_s), "end_s": round(end_s)}
-    return prompts.render(
-        "section", options.prompts_dir, **values, limits=limits, part=part, parts=parts
-    )
+def _fence() -> str:
+    return f"=====TIMELINE-{secrets.token_hex(8)}====="
 
 
-def merge_prompt(
-    bundle: Bundle, options: Options, lines: Sequence[str], limits: Limits, fault: str = "",
-    *, final: bool, start_s: float, end_s: float,
-) -> str:  # fmt: skip
-    """Return ``prompts/merge.md`` for notes on several sections. Raises: OptionError.
-
-    ``final``: they are on the whole video, and the answer is its summary.
-    """
-    values = _values(bundle, options, lines, fault)
-    values |= {"start_s": round(start_s), "end_s": round(end_s)}
-    return prompts.render("merge", options.prompts_dir, **values, limits=limits, final=final)
+def _rounded(span_s: tuple[float, float]) -> dict[str, int]:
+    return {"start_s": round(span_s[0]), "end_s": round(span_s[1])}
 
 
-def _values(bundle: Bundle, options: Options, lines: Iterable[str], fault: str) -> dict[str, Any]:
+def _values(bundle: Bundle, options: Options) -> dict[str, Any]:
     evidence = bundle.evidence
     kept = len(evidence.observations)
     return {
@@ -82,9 +95,6 @@ def _values(bundle: Bundle, options: Options, lines: Iterable[str], fault: str) 
         "samples": kept + len(evidence.dropped),
         "interval": f"{evidence.interval_s:g}",
         "language": _language(bundle, options),
-        "fence": f"=====TIMELINE-{secrets.token_hex(8)}=====",
-        "lines": list(lines),
-        "fault": fault,
     }
 
 

@@ -103,7 +103,8 @@ def _facts(info: MediaInfo) -> str:
 def _chapter(chapter: Chapter) -> Item:
     text = ", ".join(safe(word) for word in chapter.keywords)
     if chapter.gist is not None:
-        quote = f"“{safe(chapter.gist.text)}”"
+        gist = safe(chapter.gist.text)
+        quote = f"“{gist}”" if chapter.gist.quoted else gist
         text = f"{quote} ({text})" if len(chapter.keywords) > 1 else quote
     return Item(f"{clock(chapter.start_s)}–{clock(chapter.end_s)}", safe(chapter.title), text)
 

@@ -1,0 +1,146 @@
+"""Questions to a model that are put again, once, when the answer cannot be used."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from vidsum.backends.protocol import ChatBackend
+from vidsum.costs.tally import Tally
+from vidsum.data import ChatRequest, Reply
+from vidsum.errors import BackendFailed, RequestFailed
+from vidsum.reasoner.answer import Limits, Malformed, without_text_bounds
+from vidsum.reasoner.prompting import SYSTEM
+from vidsum.reasoner.protocol import Advanced
+from vidsum.reasoner.wording import shortened
+from vidsum.wording import escaped, safe
+
+T = TypeVar("T")
+
+_SHOWN_LETTERS: Final = 200
+_SHORTER: Final = 0.5
+_TURN_TOKENS: Final = 64
+"""What a chat template puts around instructions and question."""
+_ESTIMATE_MARGIN: Final = 1.1
+_READ_SHARE: Final = 0.6
+"""A server that counts less than this of a long prompt has cut it: estimates are 22 % too high
+at most on most languages, see :func:`vidsum.tokens.count`."""
+_LONG_TOKENS: Final = 1_000
+_TOO_LONG: Final = re.compile(r"\btoo long\b|\bno room\b")
+"""How backends say that a prompt does not fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """What is asked: a prompt for limits and a fault, the schema, and how to read the answer.
+
+    ``fault`` is "" at first, else what was wrong with the last answer; ``read`` raises Malformed.
+    ``room_tokens`` bounds the answer.
+    """
+
+    prompt: Callable[[Limits, str], str]
+    schema: Callable[[Limits], Mapping[str, Any]]
+    read: Callable[[str], T]
+    limits: Limits
+    room_tokens: int
+
+
+class Asker:
+    """Asks one model, counts what that takes, and tells how far it has come.
+
+    ``bounded``: the server takes the length of a text in a schema. ``expected`` is how many
+    answers are needed in all, ``calls`` how many requests were made for them so far.
+    """
+
+    def __init__(self, backend: ChatBackend, tally: Tally, context_tokens: int, *,
+                 bounded: bool = True, advanced: Advanced) -> None:  # fmt: skip
+        self.context_tokens, self.calls = context_tokens, 0
+        self.cut: tuple[int, int] | None = None
+        """Tokens that a prompt had, and that the server read of it, when that was much less."""
+        self._backend, self._tally = backend, tally
+        self._bounded, self._advanced = bounded, advanced
+        self._done = 0
+        self._expected = 1
+
+    @property
+    def model(self) -> str:
+        """The model's name."""
+        return self._backend.model
+
+    def expect(self, answers: int) -> None:
+        """Tell how many answers are needed from now on."""
+        self._expected = self._done + answers
+        self._advanced(self._done, self._expected)
+
+    def count(self, text: str) -> int:
+        """Return how many tokens a text may have; an estimate is rounded up."""
+        tokens, origin = self._backend.count_tokens(text)
+        return tokens if origin == "measured" else int(tokens * _ESTIMATE_MARGIN) + 1
+
+    def room(self, prompt: str) -> int:
+        """Return how many tokens are left for the answer to a prompt."""
+        return self.context_tokens - self.count(f"{SYSTEM}\n{prompt}") - _TURN_TOKENS
+
+    def ask(self, question: Question[T]) -> T:
+        """Return the answer's content. Raises: BackendFailed, BackendMissing."""
+        reply: Reply | None = None
+        prompt = question.prompt(question.limits, "")
+        try:
+            reply = self._complete(prompt, question.schema(question.limits), question.room_tokens)
+            found = question.read(reply.text)
+        except Malformed as exc:
+            found = self._again(question, str(exc), cut=bool(reply and reply.finish == "length"))
+        except RequestFailed:
+            found = self._again(question, "It held no JSON object.", cut=False)
+        self._done += 1
+        self._expected = max(self._expected, self._done)
+        self._advanced(self._done, self._expected)
+        return found
+
+    def _again(self, question: Question[T], fault: str, *, cut: bool) -> T:
+        limits, room = question.limits, question.room_tokens
+        if cut:
+            limits, room = limits * _SHORTER, 2 * room
+            fault = "It was too long and broke off: write less."
+        prompt = question.prompt(limits, fault)
+        room = max(min(room, self.room(prompt)), question.room_tokens // 2)
+        reply = self._complete(prompt, question.schema(limits), room)
+        try:
+            return question.read(reply.text)
+        except Malformed as exc:
+            why = "It broke off." if reply.finish == "length" else str(exc)
+            began = shortened(safe(reply.text[: 4 * _SHOWN_LETTERS]), _SHOWN_LETTERS)
+            raise BackendFailed(
+                f"{escaped(self.model)} did not answer in the form that was asked for. {why} "
+                f"Its answer: {began or 'nothing'}",
+                "Another model may do better (--reason-model), or --reasoner extractive.",
+            ) from exc
+
+    def _complete(self, prompt: str, schema: Mapping[str, Any], room_tokens: int) -> Reply:
+        """Return the model's reply. Raises: BackendFailed, BackendMissing."""
+        if not self._bounded:
+            schema = without_text_bounds(schema)
+        counted = self._tally.counts
+        self.calls += 1
+        try:
+            reply = self._backend.complete(
+                ChatRequest(SYSTEM, prompt, schema=schema, max_tokens=room_tokens)
+            )
+        except BackendFailed as exc:
+            if self._tally.counts == counted:  # else the backend told of it already
+                self._tally.add_failure()
+            if _TOO_LONG.search(exc.message) and not exc.hint:
+                exc.hint = "Say how much it takes at once: --reason-context TOKENS."
+            raise
+        self._tally.add(reply.usage)
+        self._check_read(prompt, reply)
+        return reply
+
+    def _check_read(self, prompt: str, reply: Reply) -> None:
+        """Note a server that read much less than it was sent; some cut prompts silently."""
+        sent, _ = self._backend.count_tokens(prompt)
+        read = reply.usage.input_tokens
+        if read is not None and sent > _LONG_TOKENS and read < _READ_SHARE * sent:
+            self.cut = (sent, read)

@@ -1,0 +1,164 @@
+"""A timeline as lines of a prompt, cut into sections that fit a model's context.
+
+Cuts fall where a chapter seems to begin, else into the longest pause; every line is in exactly
+one section, whatever the length of the video.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import ceil, inf
+from typing import Final
+
+from vidsum.data import TimelineEntry
+from vidsum.reasoner.wording import shortened
+from vidsum.wording import json_line, path_text
+
+_SHORTEST_SHARE: Final = 0.5
+"""A section has this share at least of what equal ones would have."""
+
+_LONGEST_FACT: Final = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One timeline entry, or a piece of a very long one, as a line of JSON."""
+
+    entry: TimelineEntry
+    text: str
+    tokens: int
+
+
+def short_line(entry: TimelineEntry) -> str:
+    """Return an entry as a line of JSON that takes few tokens: whole seconds, the kind as a key."""
+    begin, end = round(entry.start_s), round(entry.end_s)
+    text = path_text(entry.text)
+    return json_line({"id": entry.id, "from": begin, "to": end, str(entry.kind): text})
+
+
+def collapsed(entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
+    """Return entries in which a caption that repeats the one before it is part of that one."""
+    result: list[TimelineEntry] = []
+    last: int | None = None
+    for entry in entries:
+        if entry.kind != "caption":
+            result.append(entry)
+        elif last is not None and result[last].text == entry.text:
+            before = result[last]
+            result[last] = replace(before, end_s=max(before.end_s, entry.end_s))
+        else:
+            last = len(result)
+            result.append(entry)
+    return result
+
+
+def lines(
+    entries: Sequence[TimelineEntry], count: Callable[[str], int], most_tokens: int
+) -> list[Line]:
+    """Return entries as lines of at most `most_tokens`; the text of a longer one is divided."""
+    return [line for entry in entries for line in _pieces(entry, count, most_tokens)]
+
+
+def _pieces(entry: TimelineEntry, count: Callable[[str], int], most_tokens: int) -> Iterator[Line]:
+    text = short_line(entry)
+    tokens = count(f"{text}\n")
+    if tokens <= most_tokens or len(entry.text) < 2:
+        yield Line(entry, text, tokens)
+        return
+    middle = len(entry.text) // 2
+    space = entry.text.rfind(" ", middle // 2, middle) + 1
+    for piece in (entry.text[: space or middle], entry.text[space or middle :]):
+        yield from _pieces(replace(entry, text=piece), count, most_tokens)
+
+
+def heads(
+    entries: Sequence[TimelineEntry], count: Callable[[str], int], most_tokens: int
+) -> tuple[list[str], set[str]]:
+    """Return the first facts as lines of JSON, long ones shortened, within `most_tokens`.
+
+    With them come the ids of those that are told in full: they need no line of their own.
+    """
+    rows, told, left = [], set(), most_tokens
+    for entry in entries:
+        if entry.kind != "fact":
+            continue
+        head = replace(entry, text=shortened(entry.text, _LONGEST_FACT))
+        row = short_line(head)
+        left -= count(f"{row}\n")
+        if left < 0:
+            break
+        rows.append(row)
+        if head.text == entry.text:
+            told.add(entry.id)
+    return rows, told
+
+
+def cut(rows: Sequence[Line], budget: int, starts_s: Sequence[float] = ()) -> list[list[Line]]:
+    """Return rows in sections of at most `budget` tokens, of about equal size.
+
+    No row may be over the budget by itself. starts_s: when chapters seem to begin.
+    """
+    begin = [row.entry.start_s for row in rows]
+    chapters = {bisect_left(begin, start_s) for start_s in starts_s}
+    pauses = _pauses(rows)
+    sections: list[list[Line]] = []
+    at, left = 0, sum(row.tokens for row in rows)
+    while left > budget:
+        target = left / ceil(left / budget)
+        places = _places(rows, at, target, budget)
+        wanted = {place: used for place, used in places.items() if place in chapters}
+        if wanted:
+            stop = min(wanted, key=lambda place: abs(wanted[place] - target))
+        else:
+            stop = max(places, key=lambda place: (pauses[place], -abs(places[place] - target)))
+        sections.append(list(rows[at:stop]))
+        left -= places[stop]
+        at = stop
+    return [*sections, list(rows[at:])]
+
+
+def _places(rows: Sequence[Line], at: int, target: float, budget: int) -> dict[int, int]:
+    """Return where a section that begins at `at` may end, and how many tokens it has then."""
+    found: dict[int, int] = {}
+    used = 0
+    for place in range(at, len(rows)):
+        used += rows[place].tokens
+        if used > budget:
+            break
+        if found and found[place] < _SHORTEST_SHARE * target:
+            found.clear()
+        found[place + 1] = used
+    return found or {at + 1: rows[at].tokens}
+
+
+def _pauses(rows: Sequence[Line]) -> list[float]:
+    """Return how long nobody speaks around the beginning of each row, to a tenth of a second."""
+    after = [inf] * (len(rows) + 1)
+    for place in range(len(rows) - 1, -1, -1):
+        entry = rows[place].entry
+        after[place] = entry.start_s if entry.kind == "speech" else after[place + 1]
+    pauses, spoken_until = [], -inf
+    for place, row in enumerate(rows):
+        pause = after[place] - spoken_until
+        pauses.append(0.0 if pause == inf else round(pause, 1))
+        if row.entry.kind == "speech":
+            spoken_until = max(spoken_until, row.entry.end_s)
+    return [*pauses, 0.0]
+
+
+def packed(sizes: Sequence[int], budget: int) -> list[range]:
+    """Return which neighbours go together so that no group is over the budget.
+
+    A group has two members at least if no member is over half of the budget; the last one may
+    have one.
+    """
+    groups: list[range] = []
+    first, used = 0, 0
+    for place, size in enumerate(sizes):
+        if place > first and used + size > budget:
+            groups.append(range(first, place))
+            first, used = place, 0
+        used += size
+    return [*groups, range(first, len(sizes))]
