@@ -5,12 +5,15 @@ The contract of the transcribers is in tests/transcribers/test_contract.py.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chat_server import MODEL, ChatServer
+from models import MMPROJ, VLM
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
 
@@ -25,6 +28,23 @@ from vidsum.reasoner.protocol import Reasoner
 
 def names(stage: str) -> list[str]:
     return list(registry.STAGES[stage])
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
+    with ChatServer(tmp_path_factory.mktemp("server")) as found:
+        yield found
+
+
+@pytest.fixture
+def options(name: str, request: pytest.FixtureRequest) -> Options:
+    """What a backend needs to work here: the tiny models, in this process or behind a server."""
+    if name == "local":
+        return Options(caption_model=str(VLM), mmproj=MMPROJ, reason_model=str(VLM), threads=1)
+    if name == "remote":
+        url = request.getfixturevalue("server").url
+        return Options(api=url, caption_model=MODEL, reason_model=MODEL, reason_context_tokens=2048)
+    return Options()
 
 
 def picture(words: str, shade: int) -> Image:
@@ -43,21 +63,29 @@ def frames() -> list[Frame]:
 
 
 @pytest.mark.parametrize("name", names("captioner"))
-def test_captioners(name: str) -> None:
-    captioner: Captioner = registry.load("captioner", name)
+def test_captioners(name: str, options: Options) -> None:
+    assert registry.readiness("captioner", name, options).ready
+    captioner: Captioner = registry.load("captioner", name, options)
+    assert captioner.tally.counts == {}
     requests = [CaptionRequest(f.sample, measure(f.image, None), None, f.image) for f in frames()]
     captions = list(captioner.caption(requests))
     assert [c.index for c in captions] == [0, 2, 4, 6]
     assert [c.time_s for c in captions] == [0.0, 10.0, 20.0, 30.0]
-    assert {c.backend for c in captions} == {captioner.name}
+    assert {c.backend for c in captions} == {captioner.name} == {name}
+    assert {c.error for c in captions} == {None}
     assert all(c.text.strip() == c.text and c.text.isprintable() and c.text for c in captions)
     assert captions[0].text != captions[1].text, "very different pictures, one caption"
     assert list(captioner.caption([])) == []
+    assert captioner.tally.counts.get("calls", 0) == (
+        len(requests) if captioner.needs_pixels else 0
+    )
+    captioner.close()
+    captioner.close()
 
 
 @pytest.mark.parametrize("name", names("reader"))
-def test_readers(name: str) -> None:
-    reader: TextReader = registry.load("reader", name)
+def test_readers(name: str, options: Options) -> None:
+    reader: TextReader = registry.load("reader", name, options)
     found = [reader.read(frame) for frame in frames()]
     assert [t.index for t in found] == [0, 2, 4, 6]
     assert [" ".join(line.text for line in t.lines) for t in found] == [
@@ -72,14 +100,20 @@ def test_readers(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def packed(talk: Path) -> Bundle:
-    run = api.start(talk, Options(ocr=False, interval_s=10.0))
+    run = api.start(talk, Options(ocr=False, interval_s=10.0, end_s=60.0))
     return api.bundle(run, api.extract(run))
 
 
 @pytest.mark.parametrize("name", names("reasoner"))
-def test_reasoners(name: str, packed: Bundle) -> None:
-    reasoner: Reasoner = registry.load("reasoner", name)
-    summary = reasoner.summarize(packed)
+def test_reasoners(name: str, options: Options, packed: Bundle) -> None:
+    assert registry.readiness("reasoner", name, options).ready
+    reasoner: Reasoner = registry.load("reasoner", name, options)
+    steps: list[tuple[int, int]] = []
+    summary = reasoner.summarize(packed, lambda done, total: steps.append((done, total)))
+    assert (summary.model is None) == (name == "extractive")
+    assert bool(reasoner.tally.counts.get("calls")) == bool(steps) == (name != "extractive")
+    assert all(0 <= done <= total for done, total in steps)
+    assert [done for done, _ in steps] == sorted(done for done, _ in steps)
     ids = {entry.id for entry in packed.timeline}
     end_s = packed.evidence.end_s
     assert summary.backend == reasoner.name
@@ -97,15 +131,17 @@ def test_reasoners(name: str, packed: Bundle) -> None:
 
 
 @pytest.mark.parametrize("name", names("reasoner"))
-def test_reasoners_make_something_of_nothing(name: str, packed: Bundle) -> None:
+def test_reasoners_make_something_of_nothing(name: str, options: Options, packed: Bundle) -> None:
     empty = replace(
         packed.evidence,
         observations=(),
         dropped=(),
         transcript=replace(packed.evidence.transcript, segments=()),
     )
-    reasoner: Reasoner = registry.load("reasoner", name)
+    reasoner: Reasoner = registry.load("reasoner", name, options)
     summary = reasoner.summarize(replace(packed, evidence=empty, timeline=()))
+    reasoner.close()
+    reasoner.close()
     assert summary.title
     assert summary.key_points == ()
     assert "Little could be established" in summary.overview

@@ -177,7 +177,10 @@ class Options:
         "provider; auto takes the best that is on this machine.", choices=("auto", *TIERS),
     )  # fmt: skip
     language: str | None = _option(
-        None, language_code, "Language of the speech: which subtitles to prefer.", metavar="CODE"
+        None,
+        language_code,
+        "Language of the speech, and so of the subtitles to prefer and of the summary.",
+        metavar="CODE",
     )
     start_s: float = _option(0.0, seconds, "Begin at this time.", metavar="TIME")
     end_s: float | None = _option(None, seconds, "Stop at this time.", metavar="TIME")
@@ -204,8 +207,8 @@ class Options:
     reasoner: str | None = _engine("reasoner", "Who writes the summary")
     caption_model: str | None = _option(
         None, words,
-        "Model that describes pictures: a name from vidsum models list, a GGUF file, or a "
-        "provider's name for it.", metavar="MODEL",
+        "Model that describes pictures: a name from vidsum models list, a GGUF file, "
+        "ollama:NAME, or a provider's name for it.", metavar="MODEL",
     )  # fmt: skip
     mmproj: Path | None = _option(
         None, file, "Picture encoder that goes with --caption-model FILE.", metavar="FILE"
@@ -225,8 +228,8 @@ class Options:
     )
     reason_model: str | None = _option(
         None, words,
-        "Model that writes the summary: a name from vidsum models list, a GGUF file, or a "
-        "provider's name for it.", metavar="MODEL",
+        "Model that writes the summary: a name from vidsum models list, a GGUF file, "
+        "ollama:NAME, or a provider's name for it.", metavar="MODEL",
     )  # fmt: skip
     reason_context_tokens: int | None = _option(
         None, context_size,

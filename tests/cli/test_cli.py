@@ -16,6 +16,7 @@ from clips import clip
 
 from vidsum.cli.main import run
 from vidsum.cli.output import result_name
+from vidsum.data import SCHEMA_VERSION
 
 FAST = ("--no-ocr", "--interval", "20")
 
@@ -49,7 +50,7 @@ def test_formats(talk: Path, capfd: pytest.CaptureFixture[str], form: str, begin
 
 def test_options_may_stand_before_the_video(talk: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["--json", *FAST, "-q", str(talk)]) == 0
-    assert json.loads(capfd.readouterr().out)["schema_version"] == "1.0"
+    assert json.loads(capfd.readouterr().out)["schema_version"] == SCHEMA_VERSION
 
 
 def test_the_suffix_of_the_output_gives_the_format(talk: Path, tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_own_prompts_replace_the_shipped_ones(
     assert run(arguments) == 0
     count, _, rest = capfd.readouterr().out.partition(" ")
     assert int(count) > 30
-    assert rest == "entries in en"
+    assert rest == "entries in English"
 
 
 def test_start_and_end_bound_everything(talk: Path, capfd: pytest.CaptureFixture[str]) -> None:

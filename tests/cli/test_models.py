@@ -15,6 +15,7 @@ import pytest
 from fake_hub import FakeHub, Machine, commit_named, content, entry, running
 
 from vidsum.catalog.entries import ENTRIES
+from vidsum.data import SCHEMA_VERSION
 
 EYE = {"eye.gguf": content("eye", 200_000), "mmproj-eye.gguf": content("mm", 100_000)}
 WIDER = content("other quantisation", 5_000)
@@ -56,7 +57,7 @@ def test_the_list_as_json_holds_all_that_is_known(machine: Machine) -> None:
     code, out, _ = machine.run("list", "--json", "--for", "caption")
     assert code == 0
     whole = json.loads(out)
-    assert whole["schema_version"] == "1.0"
+    assert whole["schema_version"] == SCHEMA_VERSION
     found = {model["name"]: model for model in whole["models"]}
     assert {model["task"] for model in found.values()} == {"caption"}
     eye = found["eye"]

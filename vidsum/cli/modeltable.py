@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vidsum.cli.modelchoice import size_text
+from vidsum.data import SCHEMA_VERSION
 from vidsum.wording import escape_controls, path_text
 
 if TYPE_CHECKING:
     from vidsum.catalog.entry import LocalModel, ModelEntry, Task
 
-SCHEMA_VERSION = "1.0"
 _COLUMNS = ("name", "task", "class", "size", "memory", "licence", "context", "status")
 
 
