@@ -109,7 +109,10 @@ def test_reasoners(name: str, options: Options, packed: Bundle) -> None:
     assert registry.readiness("reasoner", name, options).ready
     reasoner: Reasoner = registry.load("reasoner", name, options)
     steps: list[tuple[int, int]] = []
-    summary = reasoner.summarize(packed, lambda done, total: steps.append((done, total)))
+    try:
+        summary = reasoner.summarize(packed, lambda done, total: steps.append((done, total)))
+    finally:
+        reasoner.close()
     assert (summary.model is None) == (name == "extractive")
     assert bool(reasoner.tally.counts.get("calls")) == bool(steps) == (name != "extractive")
     assert all(0 <= done <= total for done, total in steps)

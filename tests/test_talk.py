@@ -114,6 +114,7 @@ def test_the_json_is_complete(result: Result) -> None:
     assert set(found) == {
         "schema_version", "vidsum_version", "source", "options", "partial", "warnings", "summary",
         "timeline", "frames", "dropped", "overlay", "transcript", "coverage", "bundle", "receipt",
+        "failures",
     }  # fmt: skip
     assert {d["reason"] for d in found["dropped"]} >= {"duplicate", "black"}
     assert all(f["caption"]["backend"] == "builtin" for f in found["frames"])

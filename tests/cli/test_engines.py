@@ -139,6 +139,9 @@ def test_a_server_sees_what_a_local_model_sees(
     assert stage["counts"]["input_tokens"] > 60 * len(frames)
     assert stage["counts"]["output_tokens"] > 5 * len(frames)
     assert found["receipt"]["api_usd"] is None
+    here = answer(capfd, str(scene_film.path), *SEES, "--tolerance", "0")
+    for key in ("title", "overview", "key_points", "chapters", "keywords"):
+        assert found["summary"][key] == here["summary"][key]
 
 
 def test_a_server_that_dies_ends_with_5_and_loses_nothing(
