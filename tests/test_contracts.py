@@ -14,8 +14,11 @@ import numpy as np
 import pytest
 from chat_server import MODEL, ChatServer
 from models import MMPROJ, VLM
+from models.text_gguf import text_gguf
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
+from reasoner.writers import honest
+from scripted_provider import ScriptedProvider
 
 from vidsum import api, registry
 from vidsum.captioners.protocol import Captioner, CaptionRequest
@@ -36,14 +39,27 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return text_gguf(tmp_path_factory.mktemp("text") / "text.gguf")
+
+
+@pytest.fixture(scope="module")
+def writer() -> Iterator[ScriptedProvider]:
+    with ScriptedProvider(honest) as found:
+        yield found
+
+
 @pytest.fixture
 def options(name: str, request: pytest.FixtureRequest) -> Options:
     """What a backend needs to work here: the tiny models, in this process or behind a server."""
     if name == "local":
-        return Options(caption_model=str(VLM), mmproj=MMPROJ, reason_model=str(VLM), threads=1)
+        words = request.getfixturevalue("text_model")
+        return Options(caption_model=str(VLM), mmproj=MMPROJ, reason_model=str(words), threads=1)
     if name == "remote":
-        url = request.getfixturevalue("server").url
-        return Options(api=url, caption_model=MODEL, reason_model=MODEL, reason_context_tokens=2048)
+        url, writer = (request.getfixturevalue(one).url for one in ("server", "writer"))
+        return Options(api=url, caption_model=MODEL, reason_api=writer, reason_model="m",
+                       reason_context_tokens=4096)  # fmt: skip
     return Options()
 
 

@@ -38,8 +38,8 @@ def test_prompts_with_content_keep_it_between_marks_and_call_it_data(name: str) 
 def test_the_summary_prompt_asks_for_prose_or_for_json() -> None:
     values = {
         "start_s": 0, "end_s": 9, "speech": "recognised", "partial": False, "kept": 1,
-        "samples": 2, "interval": "5", "language": None, "fence": "=====", "lines": ["{}"],
-        "fault": "", "limits": limits_for(2_000),
+        "samples": 2, "interval": "5", "seen": "", "language": None, "fence": "=====",
+        "lines": ["{}"], "fault": "", "limits": limits_for(2_000),
     }  # fmt: skip
     prose = prompts.render("summary", None, **values, form="prose")
     form = prompts.render("summary", None, **values, form="json")
@@ -50,6 +50,25 @@ def test_the_summary_prompt_asks_for_prose_or_for_json() -> None:
     again = prompts.render("summary", None, **values | {"fault": "It was cut."}, form="json")
     assert again.startswith(form)
     assert "It was cut." in again.removeprefix(form)
+
+
+@pytest.mark.parametrize("name", ["summary", "section", "merge"])
+@pytest.mark.parametrize("language", [None, "German"])
+def test_the_language_is_said_before_and_after_the_content(name: str, language: str | None) -> None:
+    values = {
+        "start_s": 0, "end_s": 9, "speech": "recognised", "partial": False, "kept": 0,
+        "samples": 0, "interval": "5", "seen": "", "language": language, "fence": "=====",
+        "lines": ["{}"], "fault": "", "limits": limits_for(2_000), "form": "json", "final": True,
+        "part": 1, "parts": 2,
+    }  # fmt: skip
+    before, _, after = prompts.render(name, None, **values).rpartition("=====")
+    told = "Write in this language: German.\n" if language else "Write in the language "
+    assert f"\n\n{told}" in before, "a paragraph, not part of a list"
+    end = "JSON object in German." if language else "JSON object."
+    assert after.endswith(f"ends here. Now write the {end}\n") or after.endswith(
+        f"end here. Now write the {end}\n"
+    )
+    assert "0 samples" not in before
 
 
 def test_an_unknown_prompt_lists_the_known_ones() -> None:

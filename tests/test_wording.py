@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import unicodedata
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidsum.wording import clock, escaped, file_name, number, path_text, safe, shown
+from vidsum.wording import clock, escaped, file_name, json_line, number, path_text, safe, shown
 
 BROKEN = Path(os.fsdecode(b"/films/caf\xe9\n.mp4"))
 
@@ -70,6 +71,16 @@ def test_names_and_paths_show_the_bytes_that_are_no_utf8() -> None:
     assert file_name(BROKEN) == "caf\\xe9 .mp4"
     assert shown(BROKEN) == "/films/caf\\xe9\\n.mp4"
     assert path_text(BROKEN) == "/films/caf\\xe9\n.mp4"
+
+
+@pytest.mark.parametrize(
+    "mark", ["<|im_end|>", "<s>", "[INST]", "[/INST]", "[gMASK]", "<｜User｜>"]
+)
+def test_no_mark_of_a_chat_template_is_in_a_line_of_a_prompt(mark: str) -> None:
+    line = json_line({"text": f"a{mark}b [Music]"})
+    assert mark not in line
+    assert "[Music]" in line
+    assert json.loads(line) == {"text": f"a{mark}b [Music]"}
 
 
 def test_escaped_text_hides_nothing() -> None:

@@ -28,7 +28,7 @@ _UNSEEN: Final = re.compile(
 The joiners U+200C and U+200D are not among them: Persian, Indian scripts and emoji need them.
 """
 _DRIVING: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
-_TURN: Final = re.compile(r"<|\[(?=/?[A-Z_]{3,}\])")
+_TURN: Final = re.compile(r"<|\[(?=/?[gs]?[A-Z_]{3,}\])")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -112,7 +112,7 @@ def json_line(fields: Mapping[str, Any]) -> str:
     """Return an object as one line of JSON, for a prompt.
 
     Characters that drive a terminal, and what a chat template could take for a mark of its own
-    (``<|im_end|>``, ``[/INST]``), are escapes in it.
+    (``<|im_end|>``, ``[/INST]``, ``[gMASK]``), are escapes in it.
     """
     text = json.dumps(fields, ensure_ascii=False)
     return escape_controls(_TURN.sub(lambda m: f"\\u{ord(m.group()):04x}", text))

@@ -95,6 +95,13 @@ def test_raw_control_characters_in_a_text_are_read() -> None:
     assert read(raw, Answer).title == "A\n\x19B"
 
 
+def test_half_a_letter_does_not_spoil_an_answer() -> None:
+    raw = summary(title="A@B", caveats=["@"]).replace("@", "\\ud83d")
+    found = read(raw, Answer)
+    assert (found.title, found.caveats) == ("A?B", ["?"])
+    assert read(summary(title="🌊"), Answer).title == "🌊"
+
+
 def test_a_single_value_is_a_list_and_nothing_is_an_empty_one() -> None:
     point = {"text": "One", "evidence": "s1", "mood": "calm"}
     found = read(summary(key_points=point, names=None, caveats="Unclear", title=7), Answer)

@@ -76,6 +76,48 @@ def test_ids_in_the_text_are_citations() -> None:
     assert ground.removed["points"] == 0
 
 
+@pytest.mark.parametrize(
+    ("told", "left"),
+    [
+        ("It moves (see s2).", "It moves."),
+        ("It moves 【s2】{s3}.", "It moves."),
+        ("It moves [evidence: s2 to s4; 0:05–0:10].", "It moves."),
+        ("It moves (s2, 0:05).", "It moves."),
+        ("It moves [s2: heat].", "It moves [s2: heat]."),
+        ("On (a4) paper, [sic] (see below).", "On (a4) paper, [sic] (see below)."),
+    ],
+)
+def test_what_is_a_citation(told: str, left: str) -> None:
+    assert grounded(overview=told)[0].overview == left
+
+
+@pytest.mark.parametrize("dots", ["...", "…", "--", "“ ”"])
+def test_dots_say_nothing(dots: str) -> None:
+    found, ground = grounded(
+        title=dots, key_points=[point(dots, "s2")], caveats=[dots, "None.", "N/A", "Who speaks."],
+        chapters=[chapter("s1", dots), chapter("s4", "Two", dots, "s4")],
+    )  # fmt: skip
+    assert (found.title, found.key_points, found.caveats) == ("", (), ("Who speaks.",))
+    assert [(one.title, one.gist) for one in found.chapters] == [("Two", None)]
+    assert ground.removed["points"] == 2
+    with pytest.raises(Malformed, match="overview"):
+        grounded(overview=dots)
+
+
+def test_of_far_too_many_statements_and_chapters_the_last_ones_stay_too() -> None:
+    packed = bundle((), cues(*(f"Sentence {n}." for n in range(200))))
+    found, ground = grounded(
+        packed,
+        key_points=[point(f"Statement {n}.", f"s{n}") for n in range(1, 201)],
+        chapters=[chapter(f"s{n}", f"Part {n}") for n in range(1, 201)],
+    )
+    for items in (found.key_points, found.chapters):
+        assert len(items) == 30
+        assert items[0].start_s == 0.0
+        assert items[-1].start_s == packed.timeline[-1].start_s
+    assert ground.removed["many"] == 2 * 170
+
+
 def test_a_fact_does_not_stretch_a_time() -> None:
     found, _ = grounded(key_points=[point("It is lecture 4.", "f1", "s2"), point("Title.", "f1")])
     assert [(one.start_s, one.end_s) for one in found.key_points] == [(0.0, 60.0), (5.0, 9.8)]
@@ -136,6 +178,13 @@ def test_chapters_without_a_title_or_with_the_one_before_are_part_of_that() -> N
     assert ground.removed["chapters"] == 2
 
 
+def test_a_late_first_chapter_is_not_stretched_over_what_it_does_not_tell_of() -> None:
+    found, _ = grounded(chapters=[chapter("s11", "Last"), chapter("s8", "Costs")])
+    assert [(one.title, one.start_s, one.title_from) for one in found.chapters] == [
+        ("Beginning", 0.0, "position"), ("Costs", 35.0, "model"), ("Last", 50.0, "model"),
+    ]  # fmt: skip
+
+
 def test_a_part_of_a_video_has_chapters_within_it() -> None:
     part = bundle((), cues("One thing.", "Another thing."), start_s=2.0, end_s=6.0)
     found, _ = grounded(part, chapters=[chapter("s1", "A"), chapter("s2", "B")])
@@ -179,6 +228,14 @@ def test_text_on_screen_may_be_quoted_and_titles_of_files_are_no_quotations() ->
 def test_when_words_are_the_same(told: str, said: str, true: bool) -> None:
     (entry, *more) = bundle((), cues(*said.split("|"))).timeline[1:]
     assert (told in Wording([entry, *more])) is true
+
+
+def test_the_mark_in_a_hebrew_abbreviation_is_part_of_the_word() -> None:
+    packed = bundle((), cues("שלום לכולם"))
+    told = 'סרט על צה"ל וארה"ב: "שלום לכולם" ו"שקר גמור"'
+    found, ground = grounded(packed, overview=told)
+    assert found.overview.startswith('סרט על צה"ל וארה"ב: “שלום לכולם” ו')
+    assert ground.removed["quotes"] == 1
 
 
 def test_a_quotation_over_two_cues_names_both() -> None:

@@ -28,6 +28,7 @@ from vidsum.config import Options
 from vidsum.data import Bundle, Caption, Evidence, Notice, Segment, Summary
 from vidsum.errors import BackendFailed, BackendMissing, RequestFailed
 from vidsum.reasoner import local, remote
+from vidsum.reasoner.extractive import ExtractiveReasoner
 from vidsum.reasoner.protocol import Reasoner
 
 LECTURE = bundle(lecture_screens(), lecture_cues(), language="eng", tags={"title": "Heat, part 4"})
@@ -39,6 +40,10 @@ def talk(minutes: int) -> Bundle:
     """A cue every four seconds, each with a number of its own."""
     texts = [f"Sentence {n} of a talk that goes on and on." for n in range(minutes * 15)]
     return bundle((), cues(*texts, length_s=3.8), language="en", video=False)
+
+
+def count(text: str) -> int:
+    return tokens.count(text, None)[0]
 
 
 def size(call: Call) -> int:
@@ -137,7 +142,7 @@ def test_the_method_says_who_wrote_it_from_what_and_what_was_taken_out() -> None
     assert "Pictures: twelve samples" in method
     assert "People, objects and actions are not recognised." in method
     assert (
-        "Taken out: one statement that named none, one id that does not exist and one pair of "
+        "Taken out: one statement without evidence, one id that does not exist and one pair of "
         "quotation marks round words that were not said or shown." in method
     )
     clean = Asked(LECTURE, honest).summary.method
@@ -213,10 +218,35 @@ def _most_points(body: dict[str, Any]) -> int:
 
 
 def test_a_request_that_is_refused_is_tried_once_more() -> None:
-    asked = Asked(LECTURE, fails(400, "This is too long: maximum context is 10 tokens"))
+    asked = Asked(LECTURE, fails(400, "I do not like this"))
     assert type(asked.failed) is RequestFailed
-    assert "--reason-context" in asked.failed.hint
     assert asked.counts == {"failed_calls": 2}
+
+
+def test_a_model_that_takes_next_to_nothing_is_a_failure_in_its_own_words() -> None:
+    asked = Asked(LECTURE, fails(400, "This is too long: maximum context is 10 tokens"))
+    assert asked.failed is not None
+    assert "maximum context is 10 tokens" in asked.failed.message
+    assert "--reason-context" in asked.failed.hint
+    assert asked.counts["failed_calls"] == len(asked.calls) <= 4
+
+
+@pytest.mark.parametrize("takes", [16_000, 4_096])
+def test_a_model_that_takes_less_than_was_said_is_asked_in_smaller_pieces(takes: int) -> None:
+    def narrow(call: Call) -> Answer:
+        fits = size(call) <= takes
+        return honest(call) if fits else fails(400, f"maximum context length is {takes} tokens")
+
+    packed = talk(40)
+    asked = Asked(packed, narrow, reason_context_tokens=128_000)
+    check(packed, asked.summary)
+    answered = [call for call in asked.calls if size(call) <= takes]
+    assert 1 <= len(asked.calls) - len(answered) <= 4
+    told = [row["id"] for call in answered if wants_notes(call) for row in rows(call.prompt)
+            if "speech" in row]  # fmt: skip
+    assert told == [f"s{n}" for n in range(1, 601)]
+    assert any("--reason-context" in caveat for caveat in asked.summary.caveats)
+    assert asked.steps[-1] == (len(answered), len(answered))
 
 
 def test_a_server_that_cuts_prompts_is_found_out() -> None:
@@ -226,11 +256,16 @@ def test_a_server_that_cuts_prompts_is_found_out() -> None:
 
 
 def test_an_answer_without_anything_usable_still_makes_a_summary() -> None:
-    found = Asked(LECTURE, says(summary(title=" \u200b x"))).summary
+    found = Asked(LECTURE, says(summary(title="...", overview="On heat."))).summary
     check(LECTURE, found)
-    assert found.chapter_basis == "none"
-    assert [one.title for one in found.chapters] == ["The whole video"]
-    assert found.keywords, "those of the extractive summary"
+    quoted = ExtractiveReasoner().summarize(LECTURE)
+    assert (found.overview, found.model) == ("On heat.", "m")
+    assert (found.title, found.key_points) == (quoted.title, quoted.key_points)
+    assert (found.chapters, found.chapter_basis) == (quoted.chapters, "titles")
+    assert found.keywords == quoted.keywords
+    assert "Key points are quoted: the model gave none" in found.method
+    assert "Chapters follow the titles on screen" in found.method
+    assert "the model's" not in found.method
 
 
 @pytest.mark.parametrize(
@@ -302,6 +337,42 @@ def test_recognised_speech_and_failed_captions_are_said() -> None:
     assert "One picture could not be described." in found.method
 
 
+def test_only_pictures_that_were_described_are_said_to_be() -> None:
+    packed = captioned([footage(n) for n in range(4)], ["A dog."] * 4)
+    first, *rest = packed.evidence.observations
+    assert first.caption is not None
+    failed = replace(first, caption=replace(first.caption, text="", error="it broke"))
+    part = rebuilt(replace(packed.evidence, observations=(failed, *rest)))
+    method = Asked(part, honest).summary.method
+    assert "four samples, one every 5 s; three were described by a model;" in method
+    assert "One picture could not be described." in method
+
+
+def test_of_pictures_that_repeat_only_those_that_were_described_are_said_to_be() -> None:
+    packed = captioned([footage(1), footage(1), footage(2)], ["A dog.", "A cat."])
+    first, *rest = packed.evidence.observations
+    assert first.caption is not None
+    failed = replace(first, caption=replace(first.caption, text="", error="it broke"))
+    part = rebuilt(replace(packed.evidence, observations=(failed, *rest)))
+    assert (
+        "two were read and one of them described by a model, the other one repeats one of those;"
+        in Asked(part, honest).summary.method
+    )
+
+
+def test_words_that_are_all_disbelieved_are_said() -> None:
+    packed = captioned([footage(1)], ["A dog."])
+    heard = replace(
+        packed.evidence.transcript, backend="whisper", source="speech recognised by tiny (cpu)",
+        rejected=(Segment(2, 3, "up up", doubt="loop"),) * 2,
+    )  # fmt: skip
+    found = Asked(rebuilt(replace(packed.evidence, transcript=heard)), honest).summary
+    assert (
+        "Words: none (speech recognised by tiny (cpu)); two passages were not believed."
+        in found.method
+    )
+
+
 # ---- many questions
 
 
@@ -334,6 +405,33 @@ def _figures(asked: Asked) -> str:
     for number in range(13):
         method = method.replace(f" {spelled(number)} ", f" {number} ")
     return method
+
+
+@pytest.mark.parametrize("context", [3_072, 8_192])
+def test_prompts_fit_a_model_that_cuts_other_scripts_into_small_pieces(context: int) -> None:
+    texts = [f"Предложение номер {n} о приливах, Луне и Солнце, и так далее." for n in range(450)]
+    packed = bundle((), cues(*texts), language="ru", video=False)
+    asked = Asked(packed, honest, reason_context_tokens=context)
+    check(packed, asked.summary)
+    assert len(asked.calls) > 3
+    for call in asked.calls:
+        instructions = [row for row in call.prompt.split("\n") if row.isascii()]
+        told = [row for row in call.prompt.split("\n") if not row.isascii()]
+        pieces = 1.4 * count("\n".join(told)) + count("\n".join(instructions))
+        assert pieces + int(call.body["max_tokens"]) <= context
+
+
+@pytest.mark.parametrize("start_s", [0.0, 100.0])
+def test_a_description_longer_than_a_section_turns_no_time_round(start_s: float) -> None:
+    said = cues(*["Hello there."] * 100, start_s=start_s)
+    packed = bundle((), said, start_s=start_s, tags={"description": "On tides. " * 2_000})
+    asked = Asked(packed, honest, reason_context_tokens=4_096)
+    found = "".join(asked.prompts)
+    spans = [
+        (float(a), float(b)) for a, b in re.findall(r": second (\S+) to second (\S+)\.\n", found)
+    ]
+    assert len(spans) == len(asked.calls)
+    assert all(start_s <= a <= b <= round(packed.evidence.end_s) for a, b in spans)
 
 
 def test_notes_that_do_not_fit_are_merged_in_a_tree() -> None:
@@ -446,12 +544,11 @@ def test_a_model_that_speaks_nonsense_still_keeps_to_the_form(
     assert "calls_without_usage" not in counts
 
 
-def test_a_model_that_only_knows_captions_keeps_to_the_form_too(built: list[Reasoner]) -> None:
+def test_a_model_that_fills_the_form_with_dots_has_failed(built: list[Reasoner]) -> None:
     built.append(local.build(Options(reason_model=str(VLM), threads=1)))
     packed = bundle((), cues("A red circle."))
-    found = built[0].summarize(packed)
-    check(packed, found)
-    assert found.model == VLM.name
+    with pytest.raises(BackendFailed, match=r"overview: It says nothing\. Its answer: \{"):
+        built[0].summarize(packed)  # a page of dots
 
 
 def test_a_local_model_gets_as_much_context_as_the_video_needs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,21 @@ def result() -> Result:
         Bundle(evidence, timeline, 120, "estimated"), summary, receipt,
         {"interval_s": 5.0, "prompts_dir": Path("/p")}, "0.0.0-test",
     )  # fmt: skip
+
+
+@pytest.fixture
+def written(result: Result) -> Result:
+    """The same video, summed up by a model that another backend let down and that is hostile."""
+    quoted = KeyPoint("Water boils at 100 degrees.", 1.0, 4.5, ("s1",), True)
+    stated = KeyPoint("Steam is <script>x</script> vapour.", 1.0, 62.5, ("s1", "c2"), False)
+    summary = Summary(
+        "![Boiling](http://evil/x.png)", "## On boiling, and on [steam](http://evil).",
+        (quoted, stated),
+        (Chapter(0.0, 10.0, "Heat", "model", gist=stated),
+         Chapter(10.0, 62.5, "1. Steam", "model")),
+        "model", ("water",), "remote", "Written by m at openai, in two calls.",
+        caveats=("What the *steam* is for.",), model="m",
+    )  # fmt: skip
+    return replace(
+        result, summary=summary, failures=("openai gave no answer within 60 s. Wait longer.",)
+    )

@@ -33,6 +33,8 @@ def on_terminal(result: Result, width: int = 90) -> str:
 
 
 def rendered(result: Result, name: str) -> str:
+    """Return a result in the form that a golden file's name tells."""
+    name = name.removeprefix("written-")
     everything = page(result, with_timeline=True)
     return {
         "page.md": lambda: markdown(everything),
@@ -43,8 +45,10 @@ def rendered(result: Result, name: str) -> str:
 
 
 @pytest.mark.parametrize("name", ["page.md", "page.txt", "terminal.txt", "result.json"])
-def test_golden(result: Result, name: str) -> None:
-    found = rendered(result, name)
+@pytest.mark.parametrize("whose", ["", "written-"], ids=["quoted", "written by a model"])
+def test_golden(result: Result, written: Result, whose: str, name: str) -> None:
+    name = whose + name
+    found = rendered(written if whose else result, name)
     if os.environ.get("VIDSUM_RENEW_GOLDEN"):
         (GOLDEN / name).write_text(found, "utf-8")
     assert found == (GOLDEN / name).read_text("utf-8")
@@ -56,8 +60,11 @@ def test_no_control_character_reaches_the_reader(result: Result, name: str) -> N
     assert {c for c in found if not c.isprintable()} <= {"\n"}
 
 
-def test_markdown_neither_links_nor_loads_nor_runs(result: Result) -> None:
-    found = markdown(page(result, with_timeline=True))
+@pytest.mark.parametrize("whose", ["result", "written"])
+def test_markdown_neither_links_nor_loads_nor_runs(
+    whose: str, request: pytest.FixtureRequest
+) -> None:
+    found = markdown(page(request.getfixturevalue(whose), with_timeline=True))
     assert not re.search(r"(?<!\\)\]\(", found)
     assert not re.search(r"(?<!\\)<", found)
     assert "\\<script\\>" in found
@@ -101,6 +108,8 @@ def test_json_of_several_is_one_object(result: Result) -> None:
         ("snake_case stays", "snake_case stays"),
         ("_so_ *so* `so`", "\\_so\\_ \\*so\\* \\`so\\`"),
         ("1. no list", "1\\. no list"),
+        ("1.", "1\\."),
+        ("## no heading", "\\## no heading"),
         ("# no heading", "\\# no heading"),
         ("a | b", "a \\| b"),
         ("&lt;b&gt;", "\\&lt;b\\&gt;"),
@@ -124,12 +133,16 @@ def test_a_file_name_brings_no_html_into_markdown(result: Result) -> None:
 
 
 def test_json_holds_no_character_that_drives_a_terminal(result: Result) -> None:
-    tags = {"title": "a\x9b31m\u202eb\x7f"}
+    tags = {"title": "a\x9b31m\u202eb\x7f", "caf\\xe9": "x"}
     evidence = result.bundle.evidence
     hostile = replace(
         result,
         bundle=replace(
-            result.bundle, evidence=replace(evidence, info=replace(evidence.info, tags=tags))
+            result.bundle,
+            evidence=replace(
+                evidence,
+                info=replace(evidence.info, tags={"title": tags["title"], "caf\udce9": "x"}),
+            ),
         ),
     )
     written = to_json(hostile)

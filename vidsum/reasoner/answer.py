@@ -203,6 +203,9 @@ def _json_object(text: str) -> dict[str, Any]:
     try:
         # Some servers' grammars let raw control characters into texts; they are harmless here.
         found = json.loads(piece, strict=False)
+        # Escapes may be halves of surrogate pairs, which are no text: they become "?".
+        plain = json.dumps(found, ensure_ascii=False).encode("utf-8", "replace")
+        found = json.loads(plain)
     except json.JSONDecodeError as exc:
         raise Malformed(f"It is not valid JSON: {exc.msg} at character {exc.pos}.") from exc
     except (ValueError, RecursionError) as exc:

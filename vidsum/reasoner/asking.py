@@ -24,12 +24,24 @@ _SHORTER: Final = 0.5
 _TURN_TOKENS: Final = 64
 """What a chat template puts around instructions and question."""
 _ESTIMATE_MARGIN: Final = 1.1
+_FOREIGN_MARGIN: Final = 0.5
+"""What is added for text without ASCII letters: a small model's own tokenizer may cut other
+scripts into letters, and some servers cut what does not fit without a word."""
 _READ_SHARE: Final = 0.6
 """A server that counts less than this of a long prompt has cut it: estimates are 22 % too high
 at most on most languages, see :func:`vidsum.tokens.count`."""
 _LONG_TOKENS: Final = 1_000
+_ASCII: Final = bytes(range(128))
 _TOO_LONG: Final = re.compile(r"\btoo long\b|\bno room\b")
 """How backends say that a prompt does not fit."""
+
+
+class TooLong(BackendFailed):
+    """A request had more tokens than the model takes at once: it may do in smaller pieces."""
+
+
+class NoRoom(BackendFailed):
+    """Instructions and answer alone have more tokens than the model is said to take at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +64,14 @@ class Asker:
 
     ``bounded``: the server takes the length of a text in a schema. ``expected`` is how many
     answers are needed in all, ``calls`` how many requests were made for them so far.
+    ``context_tokens`` is what the model is believed to take, ``shrunk`` whether it was more before.
     """
 
     def __init__(self, backend: ChatBackend, tally: Tally, context_tokens: int, *,
                  bounded: bool = True, advanced: Advanced) -> None:  # fmt: skip
         self.context_tokens, self.calls = context_tokens, 0
+        self.shrunk = False
+        self._refused_tokens = 0
         self.cut: tuple[int, int] | None = None
         """Tokens that a prompt had, and that the server read of it, when that was much less."""
         self._backend, self._tally = backend, tally
@@ -74,17 +89,26 @@ class Asker:
         self._expected = self._done + answers
         self._advanced(self._done, self._expected)
 
+    def take_less(self) -> None:
+        """Believe, after a refusal, that the model takes half of what was refused."""
+        self.context_tokens = min(self.context_tokens, self._refused_tokens) // 2
+        self.shrunk = True
+
     def count(self, text: str) -> int:
         """Return how many tokens a text may have; an estimate is rounded up."""
         tokens, origin = self._backend.count_tokens(text)
-        return tokens if origin == "measured" else int(tokens * _ESTIMATE_MARGIN) + 1
+        if origin == "measured":
+            return tokens
+        raw = text.encode("utf-8", "replace")
+        foreign = len(raw.translate(None, _ASCII)) / max(1, len(raw))
+        return int(tokens * (_ESTIMATE_MARGIN + _FOREIGN_MARGIN * foreign)) + 1
 
     def room(self, prompt: str) -> int:
         """Return how many tokens are left for the answer to a prompt."""
         return self.context_tokens - self.count(f"{SYSTEM}\n{prompt}") - _TURN_TOKENS
 
     def ask(self, question: Question[T]) -> T:
-        """Return the answer's content. Raises: BackendFailed, BackendMissing."""
+        """Return the answer's content. Raises: TooLong, BackendFailed, BackendMissing."""
         reply: Reply | None = None
         prompt = question.prompt(question.limits, "")
         try:
@@ -119,7 +143,7 @@ class Asker:
             ) from exc
 
     def _complete(self, prompt: str, schema: Mapping[str, Any], room_tokens: int) -> Reply:
-        """Return the model's reply. Raises: BackendFailed, BackendMissing."""
+        """Return the model's reply. Raises: TooLong, BackendFailed, BackendMissing."""
         if not self._bounded:
             schema = without_text_bounds(schema)
         counted = self._tally.counts
@@ -131,8 +155,10 @@ class Asker:
         except BackendFailed as exc:
             if self._tally.counts == counted:  # else the backend told of it already
                 self._tally.add_failure()
-            if _TOO_LONG.search(exc.message) and not exc.hint:
-                exc.hint = "Say how much it takes at once: --reason-context TOKENS."
+            if _TOO_LONG.search(exc.message):
+                self._refused_tokens = self.context_tokens - self.room(prompt) + room_tokens
+                hint = exc.hint or "Say how much it takes at once: --reason-context TOKENS."
+                raise TooLong(exc.message, hint) from exc
             raise
         self._tally.add(reply.usage)
         self._check_read(prompt, reply)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from vidsum.data import ChapterBasis, Evidence
 from vidsum.reasoner.overview import SUBTITLES, ends_whole, within
+from vidsum.reasoner.scenes import BUILT_IN
 from vidsum.reasoner.wording import counted, listed, span, spelled
 from vidsum.wording import safe
 
-_BUILT_IN: Final = "builtin"
-"""The captioner that measures pictures and recognises nothing on them."""
 _MEASURED: Final = "Built-in mode: frames were measured, not understood."
 _UNRECOGNISED: Final = "People, objects and actions are not recognised."
 _CAPTIONED: Final = (
-    "Quoted, not written: what the model saw in the pictures stands in the timeline, not in this "
-    "summary."
+    "Quoted, not written: what stands in quotation marks was said or shown, the rest is what a "
+    "model saw in single pictures."
 )
 _HEARD: Final = "Built-in mode: there are no pictures; sentences are quoted, not written."
 _CHAPTERS: Final = {
@@ -30,11 +29,16 @@ _CHAPTERS: Final = {
     "model": "Chapters are the model's.",
     "none": "",
 }
-_CHECKED: Final = (
-    "Each key point names timeline entries that exist; whether they bear it out was not checked."
-)
+PointsFrom = Literal["model", "quoted", "none"]
+"""Who made the key points of a summary that a model wrote."""
+_POINTS: Final[Mapping[PointsFrom, str]] = {
+    "model": "Each key point names timeline entries that exist; whether they bear it out was not "
+    "checked.",
+    "quoted": "Key points are quoted: the model gave none that names an entry of the timeline.",
+    "none": "The model gave no key point that names an entry of the timeline.",
+}
 _REMOVED: Final = {
-    "points": ("statement that named none", "statements that named none"),
+    "points": ("statement without evidence", "statements without evidence"),
     "ids": ("id that does not exist", "ids that do not exist"),
     "quotes": (
         "pair of quotation marks round words that were not said or shown",
@@ -45,18 +49,23 @@ _REMOVED: Final = {
         "chapters without a title or a place of their own",
     ),
     "names": ("name that does not occur", "names that do not occur"),
+    "many": ("item too many", "items too many"),
 }
 _FINE_STEP_S: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class Writing:
-    """How a model wrote a summary. ``removed`` counts what was taken out of it, see Ground."""
+    """How a model wrote a summary, and whose the key points are.
+
+    ``removed`` counts what was taken out of what it wrote, see Ground.
+    """
 
     model: str
     where: str
     calls: int
     sections: int
+    points: PointsFrom
     removed: Mapping[str, int]
 
 
@@ -70,7 +79,7 @@ def written(evidence: Evidence, basis: ChapterBasis, writing: Writing) -> str:
     calls = counted(writing.calls, "call")
     over = f" over {counted(writing.sections, 'section')}" if writing.sections > 1 else ""
     seen = (
-        _UNRECOGNISED if evidence.info.video is not None and not _captioned_by_model(evidence)
+        _UNRECOGNISED if evidence.info.video is not None and not captioned_by_model(evidence)
         else ""
     )  # fmt: skip
     return _joined(
@@ -78,7 +87,7 @@ def written(evidence: Evidence, basis: ChapterBasis, writing: Writing) -> str:
         *_sources(evidence),
         seen,
         _chapters(evidence, basis),
-        _CHECKED,
+        _POINTS[writing.points],
         _removed(writing.removed),
     )
 
@@ -90,7 +99,7 @@ def _joined(*sentences: str) -> str:
 def _quoting(evidence: Evidence) -> str:
     if evidence.info.video is None:
         return _HEARD
-    if _captioned_by_model(evidence):
+    if captioned_by_model(evidence):
         return _CAPTIONED
     recognised = evidence.transcript.segments and evidence.transcript.backend != SUBTITLES
     words = "recognised in the sound" if recognised else "copied from subtitles"
@@ -100,9 +109,10 @@ def _quoting(evidence: Evidence) -> str:
     )
 
 
-def _captioned_by_model(evidence: Evidence) -> bool:
+def captioned_by_model(evidence: Evidence) -> bool:
+    """Tell whether a model described a picture, not the captioner that measures them."""
     return any(
-        one.caption and one.caption.backend != _BUILT_IN and not one.caption.error
+        one.caption and one.caption.backend != BUILT_IN and not one.caption.error
         for one in evidence.observations
     )
 
@@ -130,20 +140,19 @@ def _removed(removed: Mapping[str, int]) -> str:
 def _words(evidence: Evidence) -> str:
     transcript = evidence.transcript
     source = safe(transcript.source)
+    left = len(transcript.rejected)
+    were = "was" if left == 1 else "were"
     if not transcript.segments:
-        return f"Words: none ({source})." if source else "Words: none."
+        doubt = f"; {counted(left, 'passage')} {were} not believed" if left else ""
+        return f"Words: none{f' ({source})' if source else ''}{doubt}."
     heard = within(evidence)
     when = ""
     if heard:
         end_s = min(evidence.end_s, max(one.end_s for one in heard))
         when = f" {span(max(evidence.start_s, heard[0].start_s), end_s)}"
     unit = "cue" if transcript.backend == SUBTITLES else "passage"
-    left = len(transcript.rejected)
-    doubt = f"; {spelled(left)} more {'was' if left == 1 else 'were'} not believed"
-    return (
-        f"Words: {source or 'a transcript'}, {counted(len(heard), unit)}{when}"
-        f"{doubt if left else ''}."
-    )
+    doubt = f"; {spelled(left)} more {were} not believed" if left else ""
+    return f"Words: {source or 'a transcript'}, {counted(len(heard), unit)}{when}{doubt}."
 
 
 def _samples(evidence: Evidence, step: float) -> str:
@@ -155,14 +164,21 @@ def _samples(evidence: Evidence, step: float) -> str:
     text = f"Pictures: {counted(total, 'sample')}{pace}"
     if kept < total:
         text += f"; {_kept(evidence)}"
-    elif _captioned_by_model(evidence):
-        text += f"; {'it was' if kept == 1 else 'all were'} described by a model"
+    elif captioned_by_model(evidence):
+        seen = _described(evidence)
+        those = "it was" if kept == 1 else "all were" if seen == kept else f"{spelled(seen)} were"
+        text += f"; {those} described by a model"
     if not kept:
         return f"{text}."
     if not _was_read(evidence):
         return f"{text}; text on screen was not read."
     lettered = sum(bool(one.text and one.text.lines) for one in evidence.observations)
     return f"{text}; text was found on {spelled(lettered) if lettered else 'none'}."
+
+
+def _described(evidence: Evidence) -> int:
+    """Return how many pictures a captioner described."""
+    return sum(bool(one.caption and not one.caption.error) for one in evidence.observations)
 
 
 def _undescribed(evidence: Evidence) -> str:
@@ -187,12 +203,11 @@ def _kept(evidence: Evidence) -> str:
     told = " or ".join(why)
     if not kept:
         return f"{'it' if rest == 1 else 'all'} {told}"
-    captioned = any(one.caption for one in evidence.observations)
-    by = " by a model" if _captioned_by_model(evidence) else ""
-    done = [
-        *(["read"] if _was_read(evidence) else []),
-        *([f"described{by}"] if captioned else []),
-    ]
+    seen = _described(evidence)
+    by = " by a model" if captioned_by_model(evidence) else ""
+    done = ["read"] if _was_read(evidence) else ["measured"] if 0 < seen < kept else []
+    if seen:
+        done.append(f"{'' if seen == kept else f'{spelled(seen)} of them '}described{by}")
     were = "was" if kept == 1 else "were"
     others = "the other one" if rest == 1 else "the rest"
     return f"{spelled(kept)} {were} {listed(done) or 'measured'}, {others} {told}"
@@ -237,7 +252,7 @@ def _work_for_models(evidence: Evidence, was_written: bool) -> Iterator[str]:
     """Yield what was done without a model, or not at all."""
     if _unheard(evidence) and evidence.transcript.backend in ("none", SUBTITLES):
         yield "recognise the speech"
-    if evidence.observations and not _captioned_by_model(evidence):
+    if evidence.observations and not captioned_by_model(evidence):
         yield "describe the pictures"
     if not was_written and (evidence.observations or evidence.transcript.segments):
         yield "write the summary"

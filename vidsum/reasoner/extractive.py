@@ -19,9 +19,12 @@ from vidsum.reasoner.material import Material, material
 from vidsum.reasoner.naming import part_name, video_title
 from vidsum.reasoner.overview import Findings, overview
 from vidsum.reasoner.protocol import Advanced, Reasoner, ignore
+from vidsum.reasoner.scenes import scenes
 from vidsum.reasoner.selection import Selection
 
 _KEYWORDS: Final = 8
+_ENOUGH_POINTS: Final = 6
+"""A model's descriptions of pictures fill up to so many key points."""
 
 
 def build(options: Options) -> Reasoner:
@@ -46,6 +49,8 @@ class ExtractiveReasoner(Reasoner):
         title = video_title(bundle)
         selection = Selection(words, title)
         points = selection.key_points()
+        # Where few words are said, what a model saw tells the rest.
+        seen = scenes(bundle, most=_ENOUGH_POINTS - len(points))
         basis = words.division.basis
         findings = Findings(
             chapters=_chapters(bundle.evidence, words, selection, points),
@@ -53,14 +58,14 @@ class ExtractiveReasoner(Reasoner):
             keywords=words.phrases.overall(_KEYWORDS),
             worded=bool(words.said),
             language=_language(bundle.evidence, words),
-            pointed=bool(points),
+            pointed=bool(points or seen),
             shown=tuple(dict.fromkeys(line for text in words.texts for line in text.shown)),
             cards=_cards(bundle, words, [title], points),
         )
         return Summary(
             title=title,
             overview=overview(bundle, findings),
-            key_points=_quoted(words, points),
+            key_points=tuple(sorted((*_quoted(words, points), *seen), key=lambda p: p.start_s)),
             chapters=findings.chapters,
             chapter_basis=basis,
             keywords=findings.keywords,

@@ -12,29 +12,45 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, TypeVar
 
 from vidsum.data import Bundle, Chapter, KeyPoint, TimelineEntry
 from vidsum.reasoner.answer import Answer, ChapterPoint, Malformed, Notes, Point
-from vidsum.reasoner.verbatim import Wording, only_true_quotes, without_marks
+from vidsum.reasoner.verbatim import Wording, only_true_quotes, without_marks, words
 from vidsum.reasoner.wording import shortened
 from vidsum.wording import safe
 
 _ID: Final = re.compile(r"\b[a-z]\d{1,7}\b", re.IGNORECASE)
-_BRACKETED: Final = re.compile(r"\s*(?:\[([^\[\]]{0,80})\]|\(([^()]{0,80})\))")
-_ONLY_IDS: Final = re.compile(r"(?:[\s,;&–-]|and|ids?\b:?|[a-zA-Z]\d{1,7}\b)+")
-_ONLY_SMALL_IDS: Final = re.compile(r"(?:[\s,;&–-]|[a-z]\d{1,7}\b)+")
-"""In round brackets a capital and a number may be anything, as in vitamin (B1)."""
+_BRACKETED: Final = re.compile(
+    r"\s*(?:[\[{【]([^\[\]{}【】]{0,80})[\]}】]|[(（]([^()（）]{0,80})[)）])"
+)
+_BESIDE_IDS: Final = (
+    r"[\s,;:&–—-]|\d{1,3}(?::\d\d){1,2}\b|(?:and|to|or|see|ids?|evidence|sources?|entry|entries)\b"
+)
+_ONLY_IDS: Final = re.compile(rf"(?:{_BESIDE_IDS}|[a-z]\d{{1,7}}\b)+", re.IGNORECASE)
+_ONLY_SMALL_IDS: Final = re.compile(rf"(?:{_BESIDE_IDS}|[bcfst]\d{{1,7}}\b)+")
+"""In round brackets most letters with a number may be anything, as in vitamin (B1)."""
 _CLOCK: Final = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2}(?:\.\d+)?)")
 _NUMBER: Final = re.compile(r"\d{1,7}(?:\.\d+)?(?=\s*(?:s|sec|seconds)?$)")
 _MOST_IDS: Final = 8
 _MOST: Final = 30
 """Key points or chapters, where a model kept to no limit."""
+_HEAD_S, _HEAD_SHARE = 30.0, 0.05
+"""A first chapter that begins later than both does not tell of the beginning."""
+_NOTHING: Final = frozenset({
+    "none", "n a", "na", "nothing", "null", "no", "no caveats", "not applicable", "nothing unclear",
+})  # fmt: skip
+"""What a model writes into a list that should be empty, see :func:`words`."""
 _LONGEST_OVERVIEW, _LONGEST_TEXT, _LONGEST_TITLE = 2_000, 400, 160
 _LONGEST_NAME, _MOST_NAMES, _MOST_CAVEATS = 60, 12, 6
 _SHORTEST_QUOTE: Final = 12
 """Letters; fewer of them in a row need not be a quotation."""
 _APART_S: Final = 1.0
+
+
+T = TypeVar("T")
+_Begun = tuple[float, str, ChapterPoint]
+"""When a chapter begins, its title, and all that the model wrote of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +78,7 @@ class GroundedNotes:
 class Ground:
     """The timeline of one video, to hold answers against. ``removed`` counts what had to go.
 
-    Its keys: ids, points, chapters, names, quotes.
+    Its keys: ids, points, chapters, names, quotes, many.
     """
 
     def __init__(self, bundle: Bundle) -> None:
@@ -82,10 +98,12 @@ class Ground:
             key_points=self._points(answer.key_points),
             chapters=self._chapters(answer.chapters),
             names=self._names(answer.names),
-            caveats=_distinct(
-                self._prose(one, _LONGEST_TEXT) for one in answer.caveats[:_MOST_CAVEATS]
-            ),
+            caveats=self._caveats(answer.caveats),
         )
+
+    def _caveats(self, caveats: Sequence[str]) -> tuple[str, ...]:
+        told = (self._prose(one, _LONGEST_TEXT) for one in caveats[:_MOST_CAVEATS])
+        return _distinct(one for one in told if words(one) not in _NOTHING)
 
     def notes(self, notes: Notes, start_s: float, end_s: float) -> GroundedNotes:
         """Return what notes on a stretch are worth. Raises: Malformed when they have no gist."""
@@ -100,13 +118,21 @@ class Ground:
 
     def _points(self, points: Sequence[Point]) -> tuple[KeyPoint, ...]:
         found: dict[str, KeyPoint] = {}
-        for one in points[:_MOST]:
+        for one in points:
             point = self._point(one.text, one.evidence)
             if point is None:
                 self.removed["points"] += 1
             else:
                 found.setdefault(point.text.casefold(), point)
-        return tuple(sorted(found.values(), key=lambda point: point.start_s))
+        return self._spread(sorted(found.values(), key=lambda point: point.start_s))
+
+    def _spread(self, items: Sequence[T]) -> tuple[T, ...]:
+        """Return items, or thirty of them from the first to the last where there are more."""
+        if len(items) <= _MOST:
+            return tuple(items)
+        self.removed["many"] += len(items) - _MOST
+        last = len(items) - 1
+        return tuple(items[round(place * last / (_MOST - 1))] for place in range(_MOST))
 
     def _point(self, text: str, evidence: Sequence[str]) -> KeyPoint | None:
         """Return a statement with its entries and their times; None if it names none.
@@ -150,24 +176,37 @@ class Ground:
 
     def _chapters(self, told: Sequence[ChapterPoint]) -> tuple[Chapter, ...]:
         """Return chapters without gap or overlap, from start_s to end_s."""
-        begun = []
-        for one in told[:_MOST]:
+        apart = self._apart(told)
+        self.removed["chapters"] += len(told) - len(apart)
+        kept = self._spread(apart)
+        bounds = [*(time_s for time_s, _, _ in kept), self._end_s]
+        head_s = max(_HEAD_S, _HEAD_SHARE * (self._end_s - self._start_s))
+        head: tuple[Chapter, ...] = ()
+        if kept and bounds[0] - self._start_s > head_s:
+            head = (Chapter(self._start_s, bounds[0], "Beginning", "position"),)
+        elif kept:
+            bounds[0] = self._start_s
+        chapters = (
+            Chapter(*bound, title, "model", gist=self._gist(one))
+            for bound, (_, title, one) in zip(pairwise(bounds), kept, strict=True)
+        )
+        return (*head, *chapters)
+
+    def _apart(self, told: Sequence[ChapterPoint]) -> list[_Begun]:
+        """Return the chapters that begin somewhere, in order of time, none with the one before."""
+        begun: list[_Begun] = []
+        for one in told:
             time_s, title = self._begins(one), self._prose(one.title, _LONGEST_TITLE)
             if time_s is not None and title:
                 begun.append((time_s, title, one))
         begun.sort(key=lambda chapter: chapter[0])
-        kept: list[tuple[float, str, ChapterPoint]] = []
+        kept: list[_Begun] = []
         for time_s, title, one in begun:
-            if not kept:
-                kept.append((self._start_s, title, one))
-            elif time_s - kept[-1][0] >= _APART_S and title.casefold() != kept[-1][1].casefold():
+            if not kept or (
+                time_s - kept[-1][0] >= _APART_S and title.casefold() != kept[-1][1].casefold()
+            ):
                 kept.append((time_s, title, one))
-        self.removed["chapters"] += len(told) - len(kept)
-        bounds = [*(time_s for time_s, _, _ in kept), self._end_s]
-        return tuple(
-            Chapter(*bound, title, "model", gist=self._gist(one))
-            for bound, (_, title, one) in zip(pairwise(bounds), kept, strict=True)
-        )
+        return kept
 
     def _gist(self, one: ChapterPoint) -> KeyPoint | None:
         gist = self._point(one.gist, [*one.evidence, *_ID.findall(one.start)])
@@ -205,9 +244,14 @@ class Ground:
         return _distinct(true)
 
     def _prose(self, text: str, longest: int) -> str:
-        """Return text on one line without citations and without quotation marks that are untrue."""
+        """Return text on one line without citations and without quotation marks that are untrue.
+
+        "" where it has neither letter nor figure: a model fills places with dots.
+        """
         plain, removed = only_true_quotes(_uncited(safe(text)), self._was_said)
         self.removed["quotes"] += removed
+        if not any(map(str.isalnum, plain)):
+            return ""
         return only_true_quotes(shortened(plain, longest), self._was_said)[0].strip()
 
     def _was_said(self, text: str) -> bool:

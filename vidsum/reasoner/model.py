@@ -8,27 +8,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Final
 
 from vidsum.backends.protocol import ChatBackend
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
-from vidsum.data import Bundle, Chapter, ChapterBasis, Summary, TimelineEntry
+from vidsum.data import Bundle, ChapterBasis, Summary, TimelineEntry
 from vidsum.errors import BackendFailed
 from vidsum.reasoner.answer import Answer, limits_for, read, summary_schema
-from vidsum.reasoner.asking import Asker, Question
-from vidsum.reasoner.basis import Writing, more, written
+from vidsum.reasoner.asking import Asker, NoRoom, Question, TooLong
+from vidsum.reasoner.basis import PointsFrom, Writing, more, written
 from vidsum.reasoner.extractive import ExtractiveReasoner
 from vidsum.reasoner.grounding import Ground, Grounded
-from vidsum.reasoner.material import material
-from vidsum.reasoner.naming import video_title
-from vidsum.reasoner.overview import noun
 from vidsum.reasoner.prompting import Prompter
 from vidsum.reasoner.protocol import Advanced, Reasoner, ignore
 from vidsum.reasoner.reducing import Reduction
 from vidsum.reasoner.sections import collapsed, short_line
 
-_KEYWORDS: Final = 8
 _LEAST_ROOM_TOKENS, _MOST_ROOM_TOKENS = 400, 2_048
 _ROOM_SHARE: Final = 4
 """An answer gets this part of the context (one in four)."""
@@ -94,7 +91,25 @@ class ModelReasoner(Reasoner):
         return Asker(backend, self.tally, tokens, bounded=self._bounded, advanced=advanced)
 
     def _answer(self, bundle: Bundle, asker: Asker, ground: Ground) -> tuple[Grounded, int]:
-        """Return what the model wrote, checked, and from how many sections."""
+        """Return what the model wrote, checked, and from how many sections.
+
+        A model that takes less at once than was believed is asked anew, in smaller pieces.
+        """
+        refusal: TooLong | None = None
+        while True:
+            try:
+                return self._attempt(bundle, asker, ground)
+            except TooLong as exc:
+                refusal = exc
+                asker.take_less()
+                ground.removed.clear()
+            except NoRoom as exc:
+                if refusal is None:
+                    raise
+                raise refusal from exc
+
+    def _attempt(self, bundle: Bundle, asker: Asker, ground: Ground) -> tuple[Grounded, int]:
+        """Return what the model wrote with the context that it is believed to have."""
         room = asker.context_tokens // _ROOM_SHARE
         room = min(max(room, _LEAST_ROOM_TOKENS), _MOST_ROOM_TOKENS)
         prompter = Prompter(bundle, self._options)
@@ -113,19 +128,24 @@ class ModelReasoner(Reasoner):
     def _summary(
         self, bundle: Bundle, found: Grounded, asker: Asker, ground: Ground, sections: int
     ) -> Summary:
-        writing = Writing(asker.model, self._where, asker.calls, sections, dict(ground.removed))
-        basis: ChapterBasis = "model" if found.chapters else "none"
+        whole, basis = _completed(found, bundle)
+        points: PointsFrom = (
+            "model" if found.key_points else "quoted" if whole.key_points else "none"
+        )
+        writing = Writing(
+            asker.model, self._where, asker.calls, sections, points, dict(ground.removed)
+        )
         return Summary(
-            title=found.title or video_title(bundle),
-            overview=found.overview,
-            key_points=found.key_points,
-            chapters=found.chapters or (_whole(bundle),),
+            title=whole.title,
+            overview=whole.overview,
+            key_points=whole.key_points,
+            chapters=whole.chapters,
             chapter_basis=basis,
-            keywords=found.names or material(bundle).phrases.overall(_KEYWORDS),
+            keywords=whole.names,
             backend=self.name,
             method=written(bundle.evidence, basis, writing),
             more=more(bundle.evidence, was_written=True),
-            caveats=(*found.caveats, *_cut(asker)),
+            caveats=(*whole.caveats, *_cut(asker)),
             model=asker.model,
         )
 
@@ -141,14 +161,28 @@ def _enough_tokens(bundle: Bundle) -> int:
     return -(-(prompt + _MOST_ROOM_TOKENS) // 1024) * 1024
 
 
-def _whole(bundle: Bundle) -> Chapter:
-    evidence = bundle.evidence
-    end_s = max(evidence.start_s, evidence.end_s)
-    return Chapter(evidence.start_s, end_s, f"The whole {noun(evidence)}", "position")
+def _completed(found: Grounded, bundle: Bundle) -> tuple[Grounded, ChapterBasis]:
+    """Return an answer with what it lacks quoted together, and where its chapters come from."""
+    if found.title and found.key_points and found.chapters and found.names:
+        return found, "model"
+    quoted = ExtractiveReasoner().summarize(bundle)
+    whole = replace(
+        found,
+        title=found.title or quoted.title,
+        key_points=found.key_points or quoted.key_points,
+        chapters=found.chapters or quoted.chapters,
+        names=found.names or quoted.keywords,
+    )
+    return whole, "model" if found.chapters else quoted.chapter_basis
 
 
 def _cut(asker: Asker) -> Iterator[str]:
-    """Yield the warning that the model may not have read all of it."""
+    """Yield what the user should know of the model's context: how much of it is read, and lost."""
+    if asker.shrunk:
+        yield (
+            "The model takes less at once than it was sent first: with --reason-context "
+            f"{asker.context_tokens} no request is refused."
+        )
     if asker.cut:
         sent, read_of_it = asker.cut
         yield (

@@ -13,6 +13,7 @@ from vidsum.data import Bundle, Chapter, ChapterBasis, Evidence, Segment, Transc
 from vidsum.languages import language_name
 from vidsum.reasoner.looks import looks
 from vidsum.reasoner.pictures import picture_sentences
+from vidsum.reasoner.scenes import described
 from vidsum.reasoner.wording import counted, listed, quoted, shortened
 from vidsum.wording import clock, safe
 
@@ -66,7 +67,7 @@ def overview(bundle: Bundle, findings: Findings) -> str:
     sentences.extend(_overlay(bundle))
     if not findings.worded or not evidence.info.audio:
         sentences.extend(_unheard(evidence))
-    if not findings.worded and not _has_slides(bundle):
+    if not findings.worded and not _has_slides(bundle) and not described(bundle):
         sentences.extend(picture_sentences(evidence))
     if findings.keywords:
         used = "used" if findings.worded else "shown"

@@ -14,6 +14,7 @@ from vidsum import prompts
 from vidsum.config import Options
 from vidsum.data import Bundle
 from vidsum.languages import language_name
+from vidsum.reasoner.basis import captioned_by_model
 from vidsum.wording import as_line
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ def _values(bundle: Bundle, options: Options) -> dict[str, Any]:
         "kept": kept,
         "samples": kept + len(evidence.dropped),
         "interval": f"{evidence.interval_s:g}",
+        "seen": (
+            "described by a model"
+            if captioned_by_model(evidence)
+            else "measured, so it is not known what they show besides text"
+        ),
         "language": _language(bundle, options),
     }
 

@@ -8,7 +8,6 @@ from itertools import pairwise
 from typing import Final
 
 from vidsum.data import Bundle, KeyPoint, TimelineEntry
-from vidsum.errors import BackendFailed
 from vidsum.reasoner.answer import (
     Answer,
     Limits,
@@ -18,7 +17,7 @@ from vidsum.reasoner.answer import (
     read,
     summary_schema,
 )
-from vidsum.reasoner.asking import Asker, Question
+from vidsum.reasoner.asking import Asker, NoRoom, Question
 from vidsum.reasoner.grounding import Ground, Grounded, GroundedNotes
 from vidsum.reasoner.material import material
 from vidsum.reasoner.prompting import Prompter
@@ -55,7 +54,10 @@ class Reduction:
         self.sections = 0
 
     def summary(self, entries: Sequence[TimelineEntry]) -> Grounded:
-        """Return the summary of a timeline. Raises: BackendFailed, BackendMissing, OptionError."""
+        """Return the summary of a timeline.
+
+        Raises: TooLong, NoRoom, BackendFailed, BackendMissing, OptionError.
+        """
         count = self._asker.count
         self._facts, told = heads(entries, count, self._section_budget() // _FACTS_SHARE)
         budget = self._section_budget()
@@ -63,8 +65,10 @@ class Reduction:
         sections = cut(rows, budget, self._starts())
         self.sections = len(sections)
         self._asker.expect(len(sections) + 1)
-        bounds = [section[0].entry.start_s for section in sections]
-        spans_s = pairwise([self._span_s[0], *bounds[1:], self._span_s[1]])
+        # A piece of a long fact, or of a long cue, begins where the whole of it does.
+        start_s, end_s = self._span_s
+        bounds = (min(max(section[0].entry.start_s, start_s), end_s) for section in sections[1:])
+        spans_s = pairwise([start_s, *bounds, end_s])
         return self._merged([
             self._noted([line.text for line in section], number, span_s)
             for number, (section, span_s) in enumerate(zip(sections, spans_s, strict=True), start=1)
@@ -91,14 +95,14 @@ class Reduction:
                    self._left(prompts[False], self._notes_room))  # fmt: skip
 
     def _left(self, prompt: str, room_tokens: int) -> int:
-        """Return how many tokens of lines a prompt can take on. Raises: BackendFailed."""
+        """Return how many tokens of lines a prompt can take on. Raises: NoRoom."""
         budget = self._asker.room(prompt) - room_tokens
         if budget < _LEAST_BUDGET_TOKENS:
             raise self._too_small()
         return budget
 
-    def _too_small(self) -> BackendFailed:
-        return BackendFailed(
+    def _too_small(self) -> NoRoom:
+        return NoRoom(
             f"A context of {self._asker.context_tokens:,} tokens is too small for a summary.",
             "Give more with --reason-context, or name a model that takes more.",
         )

@@ -10,7 +10,8 @@ from typing import Final
 
 from vidsum.data import TimelineEntry
 
-_MARK: Final = re.compile('["“”„‟«»‹›＂「」『』〝〞]')
+_MARK: Final = re.compile('(?!(?<=[א-ת])"[א-ת](?![א-ת]))["“”„‟«»‹›＂「」『』〝〞〟❝❞]')
+"""Before the last letter of a Hebrew word the mark is part of it: צה"ל."""
 _SINGLE: Final = re.compile(
     r"(?<!\w)['‘‚](?=\S)((?:[^'‘’‚]|(?<=\w)['’](?=\w))+?)(?<=\S)['’‘](?!\w)"
 )

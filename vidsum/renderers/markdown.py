@@ -1,4 +1,7 @@
-"""A page as Markdown. Text from the video cannot bring in links, pictures or HTML."""
+"""A page as Markdown. Text from the video cannot bring in pictures, HTML or hidden links.
+
+An address that stands there in full may become a link in some viewers: it leads where it says.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,8 @@ import re
 
 from vidsum.renderers.page import Block, Heading, Item, Items, Page, Paragraph, Table
 
-_SPECIAL = re.compile(r"([\\`*\[\]<>|~])|(?<![^\W_])(_)|(_)(?![^\W_])|(&)(?=#?\w+;)|(?<=!)(?=\[)")
-_LINE_START = re.compile(r"^(\d+)([.)])(?=\s)|^([#+=-])(?=\s|$|[=-])")
+_SPECIAL = re.compile(r"([\\`*\[\]<>|~])|(?<![^\W_])(_)|(_)(?![^\W_])|(&)(?=#?\w+;)")
+_LINE_START = re.compile(r"^(\d+)([.)])(?=\s|$)|^([#+=-])(?=\s|$|[#=-])")
 
 
 def markdown(page: Page) -> str:
@@ -19,7 +22,7 @@ def markdown(page: Page) -> str:
 
 def escape(text: str) -> str:
     """Return plain text so that Markdown shows it as it is."""
-    text = _SPECIAL.sub(lambda m: "\\" + m.group(0) if m.group(0) else "", text)
+    text = _SPECIAL.sub(lambda m: f"\\{m.group(0)}", text)
     return _LINE_START.sub(
         lambda m: f"{m.group(1)}\\{m.group(2)}" if m.group(1) else f"\\{m.group(3)}", text
     )

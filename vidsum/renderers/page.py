@@ -64,6 +64,11 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
     """Return the page of one result; with the whole timeline when asked."""
     summary = result.summary
     blocks: list[Block] = [Paragraph(_facts(result.bundle.evidence.info), quiet=True)]
+    if summary.model is not None:
+        blocks.append(Paragraph(
+            f"Written by {safe(summary.model)}: quotations were checked, statements were not.",
+            quiet=True,
+        ))  # fmt: skip
     blocks += [Paragraph(f"Note: {safe(n.message)}") for n in result.bundle.evidence.notices]
     blocks += [Paragraph(f"Failed: {safe(failure)}") for failure in result.failures]
     blocks.append(Paragraph(safe(summary.overview)))
@@ -76,7 +81,7 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
         blocks += [Heading("Chapters"), Items(tuple(_chapter(c) for c in summary.chapters))]
     if summary.caveats:
         blocks += [
-            Heading("Unclear"),
+            Heading("Open or unclear"),
             Items(tuple(Item("", text=safe(c)) for c in summary.caveats)),
         ]
     if with_timeline:
