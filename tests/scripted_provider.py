@@ -9,7 +9,8 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -42,13 +43,17 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What to send back. ``drop``: cut the line instead; ``hang``: say nothing until the end."""
+    """What to send back. ``drop``: cut the line instead; ``hang``: say nothing until the end.
+
+    ``raw``: send these pieces instead, head and all, until the reader leaves.
+    """
 
     status: int = 200
     body: object = None
     headers: Mapping[str, str] = field(default_factory=dict)
     drop: bool = False
     hang: bool = False
+    raw: Iterable[bytes] | None = None
 
 
 Step = Answer | Callable[[Call], Answer]
@@ -137,6 +142,12 @@ class _Handler(BaseHTTPRequestHandler):
         if answer.drop or answer.hang:
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
+            return
+        if answer.raw is not None:
+            self.close_connection = True
+            with suppress(OSError):
+                for piece in answer.raw:
+                    self.connection.sendall(piece)
             return
         text = answer.body if isinstance(answer.body, str) else json.dumps(answer.body)
         data = text.encode()

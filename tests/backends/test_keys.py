@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import keyring
 import keyring.backend
 import keyring.errors
 import pytest
 
-from vidsum.backends.keys import Secret, find_key, key_for, redact, scrub
+from vidsum.backends.keys import Secret, find_key, key_for, redact, scrub, without_key
 from vidsum.backends.providers import PROVIDERS, endpoint
 from vidsum.errors import BackendMissing
 
@@ -153,3 +157,58 @@ def test_a_chain_of_errors_is_scrubbed_to_its_end() -> None:
     scrub(caught, Secret(KEY, "x"))
     assert str(caught) == "outer ***"
     assert str(caught.__cause__) == "inner ***"
+
+
+def test_a_key_goes_from_both_causes_and_contexts() -> None:
+    outer, cause, context = RuntimeError(KEY), ValueError(KEY), TypeError(KEY)
+    outer.__cause__, outer.__context__ = cause, context
+    scrub(outer, Secret(KEY, "x"))
+    assert [str(one) for one in (outer, cause, context)] == ["***"] * 3
+
+
+@pytest.mark.parametrize("shown", [KEY[:12], KEY[:-1], KEY[5:20], KEY[-12:], f"{KEY[:15]} {KEY}"])
+def test_a_part_of_a_key_is_hidden(shown: str) -> None:
+    assert "0123" not in redact(f"you sent {shown}.", Secret(KEY, "x"))[:-1].replace("***", "")
+    assert redact(f"you sent {shown}.", Secret(KEY, "x")).endswith("***.")
+
+
+def test_how_a_key_begins_and_ends_may_be_shown() -> None:
+    masked = f"Incorrect API key provided: {KEY[:8]}*****{KEY[-4:]}."
+    assert redact(masked, Secret(KEY, "x")) == masked
+
+
+def test_answers_lose_the_key_and_nothing_else() -> None:
+    answer = {"a": [f"x {KEY}", 1, None, {"b": "the flag bearer waits"}], "c": 1.5}
+    clean = {"a": ["x ***", 1, None, {"b": "the flag bearer waits"}], "c": 1.5}
+    assert without_key(answer, Secret(KEY, "x")) == clean
+    assert without_key(answer, None) == answer
+    assert without_key(["a cat"], Secret("cat", "x")) == ["a cat"]
+    assert without_key("\ud83d", None) == "\ufffd"
+
+
+AUDIT = """
+import sys
+touched = []
+def hook(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname"):
+        touched.append((event, str(args)))
+sys.addaudithook(hook)
+from vidsum.cli.main import run
+code = run(sys.argv[1:])
+assert touched == [], touched
+sys.exit(code)
+"""
+
+
+@pytest.mark.parametrize("command", ["run", "doctor"])
+def test_a_key_that_is_there_is_no_reason_to_ask_anybody(command: str, talk: Path) -> None:
+    keys = {name: KEY for provider in PROVIDERS.values() for name in provider.key_names}
+    arguments = ["doctor"] if command == "doctor" else [
+        str(talk), "-q", "--json", "--no-ocr", "--end", "6", "--interval", "6",
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", AUDIT, *arguments], env=os.environ | keys | {"VIDSUM_API_KEY": KEY},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert KEY not in done.stdout

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import importlib.util
 import json
 import logging
 import random
 import threading
 import time
 import traceback
+import tracemalloc
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +25,7 @@ from scripted_provider import DROP, HANG, Answer, Call, ScriptedProvider, Step, 
 
 from vidsum.backends import openai, served
 from vidsum.backends.answers import first_object, read_usage, without_thoughts
+from vidsum.backends.bodies import MOST_BYTES
 from vidsum.backends.pictures import FINE_SIDE_PX, SIDE_PX, jpeg
 from vidsum.backends.retrying import Retrying, wished_wait_s
 from vidsum.config import Options
@@ -376,6 +381,12 @@ def test_a_strict_schema_is_called_strict() -> None:
         assert formats[0]["schema"] == SCHEMA
 
 
+def test_a_500_that_is_asked_otherwise_may_have_been_paid() -> None:
+    with Conversation(speaks_only("prompt", 500, "")) as talk:
+        assert talk.chat.complete(FORMED).attempts == 3
+        assert talk.spent == [None, None]
+
+
 def test_a_single_500_does_not_cost_the_strict_form() -> None:
     with Conversation(fails(500, "oops"), says('{"kind": "talk"}')) as talk:
         assert talk.chat.complete(FORMED).attempts == 2
@@ -485,6 +496,7 @@ def test_thoughts(text: str, left: str) -> None:
 @pytest.mark.parametrize("usage", [
     None, {}, {"prompt_tokens": None, "completion_tokens": None}, "many", (0, 0),
     {"prompt_tokens": "12", "completion_tokens": True},
+    {"prompt_tokens": 10**400, "completion_tokens": 10**400},
 ])  # fmt: skip
 def test_usage_that_nobody_told_is_unknown(usage: object) -> None:
     with Conversation(says("Fine.", usage=usage)) as talk:
@@ -576,6 +588,124 @@ def test_an_error_in_the_form_of_an_answer() -> None:
         assert talk.chat.complete(QUESTION).attempts == 2
     with Conversation(Answer(200, {"choices": []})) as talk:
         assert "without a message" in talk.fails_with(RequestFailed).message
+        assert talk.spent == [None]
+    billed = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 0}}
+    with Conversation(Answer(200, billed)) as talk:
+        talk.fails_with(RequestFailed)
+        assert talk.spent == [Usage(7, 0, None, None, "reported")]
+
+
+# Bodies
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+
+
+def for_ever(_: Call) -> Answer:
+    def pieces() -> Iterator[bytes]:
+        yield HEAD + b'\r\n{"a": "'
+        while True:
+            yield b"a" * 65536
+
+    return Answer(raw=pieces())
+
+
+@cache
+def bomb() -> bytes:
+    return gzip.compress(b" " * 200_000_000, 1)
+
+
+def bursts(_: Call) -> Answer:
+    packed = bomb()
+    length = f"Content-Length: {len(packed)}\r\n\r\n".encode()
+    return Answer(raw=[HEAD + b"Content-Encoding: gzip\r\n" + length, packed])
+
+
+@pytest.mark.parametrize("step", [for_ever, bursts])
+def test_a_body_without_measure_takes_little_memory(step: Step) -> None:
+    bomb()  # made before memory is measured
+    with Conversation(says("Fine."), step) as talk:
+        talk.chat.complete(QUESTION)
+        tracemalloc.start()
+        try:
+            error = talk.fails_with(RequestFailed)
+            assert tracemalloc.get_traced_memory()[1] < 4 * MOST_BYTES
+        finally:
+            tracemalloc.stop()
+        assert "cannot be read" in error.message
+        assert talk.spent == [None]
+
+
+def test_a_body_that_comes_in_drops_is_not_waited_for() -> None:
+    def drips(_: Call) -> Answer:
+        def pieces() -> Iterator[bytes]:
+            yield HEAD + b"\r\n"
+            while True:
+                time.sleep(0.05)
+                yield b" "
+
+        return Answer(raw=pieces())
+
+    with Conversation(drips, api_timeout_s=0.3) as talk:
+        assert "no answer within 0.3 s" in talk.fails_with(RequestFailed).message
+        assert talk.spent == [None, None]
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "gzip, gzip", "br"])
+def test_bodies_that_were_not_to_be_packed(coding: str) -> None:
+    import zlib
+
+    data = json.dumps(says("Fine.").body).encode()
+    packed = zlib.compress(data) if coding == "deflate" else gzip.compress(data)
+    head = f"Content-Encoding: {coding}\r\nContent-Length: {len(packed)}\r\n\r\n".encode()
+    with Conversation(lambda _: Answer(raw=[HEAD + head + packed])) as talk:
+        if coding in ("gzip", "deflate"):
+            assert talk.chat.complete(QUESTION).text == "Fine."
+        else:
+            assert "OpenAI protocol" in talk.fails_with(BackendFailed).message
+        assert talk.provider.calls[0].headers["accept-encoding"] == "identity"
+
+
+@pytest.mark.parametrize("charset", ["hex", "zlib", "idna", "nonsense", "utf-16"])
+def test_the_server_chooses_no_codec(charset: str) -> None:
+    head = f"HTTP/1.1 400 No\r\nContent-Type: text/plain; charset={charset}\r\n".encode()
+    with Conversation(Answer(raw=[head + b"Content-Length: 4\r\n\r\n\xffabc"])) as talk:
+        assert "(status 400): \ufffdabc" in talk.fails_with(RequestFailed).message
+
+
+def test_letters_that_are_none() -> None:
+    data = b'{"choices": [{"message": {"content": "caf\xc3 \\ud800"}}]}'
+    length = f"Content-Length: {len(data)}\r\n\r\n".encode()
+    with Conversation(Answer(raw=[HEAD + length + data])) as talk:
+        assert talk.chat.complete(QUESTION).text == "caf\ufffd \ufffd"
+
+
+def test_one_spoilt_answer_among_good_ones() -> None:
+    with Conversation(says("One."), Answer(200, "<html>"), says("Two."), Answer(200, "[")) as talk:
+        talk.chat.complete(QUESTION)
+        assert "an answer that cannot be read" in talk.fails_with(RequestFailed).message
+        assert talk.chat.complete(QUESTION).text == "Two."
+        talk.fails_with(RequestFailed)
+        talk.fails_with(RequestFailed)
+        assert "several requests in a row" in talk.fails_with(BackendFailed).message
+
+
+@pytest.mark.parametrize(("name", "value", "said"), [
+    ("ALL_PROXY", "socks5://u:hush@127.0.0.1:9", "package socksio"),
+    ("HTTPS_PROXY", "gopher://u:hush@x", "proxy that ALL_PROXY"),
+    ("SSL_CERT_FILE", "/nowhere/at-all.pem", "SSL_CERT_FILE"),
+])  # fmt: skip
+def test_an_environment_that_the_http_library_does_not_take(
+    name: str, value: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "socks" in value and importlib.util.find_spec("socksio"):
+        pytest.skip("socksio is installed")
+    monkeypatch.setenv(name, value)
+    chat = chat_at("https://llm.example.org/v1")
+    with pytest.raises(BackendFailed, match=said) as caught:
+        chat.complete(QUESTION)
+    assert "hush" not in caught.value.message
+    chat.close()
 
 
 # Models and their context
@@ -700,6 +830,36 @@ def test_no_key_in_anything_that_is_shown(
     assert caplog.records != []
     for shown in (all_that_shows(caught.value), caught.value.hint, state, logged):
         assert [line for line in shown.splitlines() if KEY in line] == []
+
+
+def careless(kind: str) -> Answer:
+    """What a server says that repeats, in one way or another, the key that it was sent."""
+    match kind:
+        case "answer":
+            return says(f"You sent {KEY}.")
+        case "refusal":
+            return says(None, refusal=f"You sent {KEY}.")
+        case "escaped":
+            return Answer(200, json.dumps(says(KEY).body).replace(KEY, KEY.replace("p", r"\u0070")))
+        case "hidden":
+            return fails(400, f"You sent {KEY[:3]}\u200b{KEY[3:]}")
+    return fails(401, f"You sent {KEY[:22]}… and …{KEY[-14:]}")
+
+
+@pytest.mark.parametrize("kind", ["answer", "refusal", "escaped", "hidden", "part"])
+def test_no_key_out_of_what_a_careless_server_says(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDSUM_API_KEY", KEY)
+    with Conversation(lambda _: careless(kind)) as talk:
+        try:
+            shown = talk.chat.complete(QUESTION).text
+        except BackendFailed as exc:
+            shown = all_that_shows(exc)
+    assert "***" in shown
+    assert KEY not in shown
+    assert KEY[:12] not in shown
+    assert KEY[-12:] not in shown
 
 
 def test_no_key_out_of_a_redirects_address(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import signal
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
@@ -266,7 +269,7 @@ def test_leaving_early_ends_the_threads(kind: str) -> None:
         assert isinstance(captions, Iterator)
         assert next(captions).text == "A cat."
         assert provider.wait_for(3)
-        assert len(names_of_threads()) == 3
+        assert len(names_of_threads()) == 2
         if kind == "closed":
             captions.close()  # type: ignore[attr-defined]
         else:
@@ -274,6 +277,26 @@ def test_leaving_early_ends_the_threads(kind: str) -> None:
                 captions.throw(KeyboardInterrupt)  # type: ignore[attr-defined]
         assert names_of_threads() == []
         captioner.close()
+
+
+@pytest.mark.parametrize("requests", [1, 4])
+def test_an_interruption_does_not_wait_for_answers(
+    requests: int, talk: Path, tmp_path: Path
+) -> None:
+    with ScriptedProvider(HANG) as provider, (tmp_path / "said").open("w") as said:
+        run = subprocess.Popen(
+            [sys.executable, "-m", "vidsum", str(talk), "--no-ocr", "--captioner", "remote",
+             "--api", provider.url, "--caption-model", "m", "--api-requests", str(requests),
+             "--api-timeout", "1000"], stdout=said, stderr=said,
+        )  # fmt: skip
+        try:
+            assert provider.wait_for(requests)
+            run.send_signal(signal.SIGINT)
+            assert run.wait(timeout=60) == 130
+        finally:
+            run.kill()
+            run.wait()
+    assert "Traceback" not in (tmp_path / "said").read_text()
 
 
 def test_closing_from_another_thread_ends_a_caption_that_hangs() -> None:

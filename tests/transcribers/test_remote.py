@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 from footage import write_wav
-from scripted_provider import DROP, Answer, Call, ScriptedProvider, Step, fails
+from scripted_provider import DROP, HANG, Answer, Call, ScriptedProvider, Step, fails
 from speech_server import MODEL, form_of, sound_of, transcribes
 from spoken import RATE_HZ, Line, phrase_s, speech, spoken_wav
 
 from vidsum.backends.retrying import Retrying
 from vidsum.config import Options
 from vidsum.data import Transcript, Usage
-from vidsum.errors import BackendFailed, BackendMissing
+from vidsum.errors import BackendFailed, BackendMissing, RequestFailed
 from vidsum.media.audio import WINDOW_S
 from vidsum.media.process import Decoder
 from vidsum.transcribers import remote
@@ -118,21 +118,35 @@ def test_words_with_times(talk_of_words: Path) -> None:
         assert {word.probability for word in segment.words} == {None}  # the provider gives none
 
 
-def test_a_model_that_tells_no_times_is_sent_less_at_once(tmp_path: Path) -> None:
-    lines = [(4.0, "red circle left"), (33.0, "open blue square"), (64.0, "move up two")]
-    long = [(at_s + offset, text) for at_s, text in lines for offset in (0.0, 5.0, 10.0, 15.0)]
-    path = spoken_wav(tmp_path / "talk.wav", long, 90.0)
+DENSE = [
+    (at_s + offset, text)
+    for at_s, text in [(4.0, "red circle left"), (33.0, "open blue square"), (64.0, "move up two")]
+    for offset in (0.0, 5.0, 10.0, 15.0)
+]
+
+
+@pytest.fixture(scope="module")
+def dense_talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One block, which is more than one passage."""
+    return spoken_wav(tmp_path_factory.mktemp("dense") / "talk.wav", DENSE, 90.0)
+
+
+def words_of(transcript: Transcript | None) -> list[str]:
+    words = " ".join(text for _, text in said_at(transcript))
+    return words.replace(".", "").replace(",", "").split()
+
+
+def test_a_model_that_tells_no_times_is_sent_less_at_once(dense_talk: Path) -> None:
     usage = {"type": "tokens", "input_tokens": 50, "output_tokens": 7, "total_tokens": 57}
     with ScriptedProvider(transcribes(usage, times=False)) as provider:
         listening = Listening(provider.url)
-        transcript = listening.to(path)
+        transcript = listening.to(dense_talk)
     assert transcript is not None
     forms = [form_of(call)["response_format"] for call in provider.calls]
     assert forms[0] == "verbose_json"
     assert set(forms[1:]) == {"json"}
     assert len(transcript.segments) == len(forms) - 1 > 1
-    words = " ".join(text for _, text in said_at(transcript)).replace(".", "").replace(",", "")
-    assert words.split() == " ".join(text for _, text in long).split()
+    assert words_of(transcript) == " ".join(text for _, text in DENSE).split()
     assert transcript.segments[0].start_s == pytest.approx(4.0, abs=0.6)
     assert all(segment.scores is None for segment in transcript.segments)
     calls = len(forms) - 1
@@ -192,6 +206,86 @@ def test_what_was_heard_before_a_failure_is_kept(end: Answer, long_talk: Path) -
     assert going_on.done[0] == pytest.approx(state.until_s)
 
 
+def fails_on(number: int, how: Answer) -> Step:
+    """A provider that recognises, but for one request, counted from 0."""
+    count = iter(range(1000))
+    good = transcribes()
+    return lambda call: how if next(count) == number else good(call)
+
+
+def test_a_block_that_fails_is_a_gap_and_the_rest_goes_on(long_talk: Path) -> None:
+    with ScriptedProvider(fails_on(1, fails(400, "could not decode"))) as provider:
+        listening = Listening(provider.url)
+        transcript = listening.to(long_talk)
+    assert transcript is not None
+    assert_true(said_at(transcript), [LONG[0], LONG[3]])
+    (gap,) = transcript.rejected
+    assert gap.text == ""
+    assert gap.doubt is not None
+    assert "not recognised" in gap.doubt
+    assert "could not decode" in gap.doubt
+    assert gap.start_s <= LONG[1][0]
+    assert LONG[2][0] < gap.end_s < LONG[3][0]
+    whole_s = 3 * BLOCK_S - 60
+    assert transcript.heard_s == pytest.approx(whole_s - (gap.end_s - gap.start_s), abs=0.2)
+    assert [len(state.rejected) for state in listening.heard] == [0, 1, 1]
+    assert listening.done[-1] == pytest.approx(whole_s, abs=0.2)
+
+
+@pytest.mark.parametrize("path", ["talk_of_words", "long_talk"])
+def test_a_provider_that_never_answers_is_a_failure(
+    path: str, request: pytest.FixtureRequest
+) -> None:
+    with ScriptedProvider(fails(400, "could not decode")) as provider:
+        with pytest.raises(RequestFailed, match="could not decode"):
+            Listening(provider.url).to(request.getfixturevalue(path))
+        assert len(provider.calls) <= 3
+
+
+@pytest.mark.parametrize("refusal", [fails(413, "Request Entity Too Large"), HANG])
+def test_a_server_that_takes_less_at_once_is_sent_less(refusal: Answer, dense_talk: Path) -> None:
+    def step(call: Call) -> Answer:
+        return refusal if sound_of(call).size > 29 * RATE_HZ else transcribes()(call)
+
+    with ScriptedProvider(step) as provider:
+        transcript = Listening(provider.url, api_timeout_s=3.0).to(dense_talk)
+    assert transcript is not None
+    assert words_of(transcript) == " ".join(text for _, text in DENSE).split()
+    assert len(transcript.segments) > 3, "it is still asked for times"
+    assert transcript.rejected == ()
+
+
+def test_short_sound_for_a_model_that_knows_no_times_either(dense_talk: Path) -> None:
+    def step(call: Call) -> Answer:
+        if sound_of(call).size > 29 * RATE_HZ:
+            return fails(413, "too large")
+        return transcribes(times=False)(call)
+
+    with ScriptedProvider(step) as provider:
+        transcript = Listening(provider.url).to(dense_talk, word_times=True)
+    assert words_of(transcript) == " ".join(text for _, text in DENSE).split()
+
+
+def test_a_language_named_for_a_word_or_two_binds_nobody(long_talk: Path) -> None:
+    def step(call: Call) -> Answer:
+        told = "welsh" if call is provider.calls[0] else "english"
+        return Answer(body={"text": "x", "segments": [], "language": told})
+
+    with ScriptedProvider(step) as provider:
+        transcript = Listening(provider.url).to(long_talk)
+    assert transcript is not None
+    assert transcript.language == "cy"
+    assert ["language" in form_of(call) for call in provider.calls] == [False] * 3
+
+
+def test_segments_come_in_order(talk_of_words: Path) -> None:
+    first = scored(0.5, "one two three", -0.1, 0.1, 1.0)
+    second = scored(2.8, "four five six", -0.1, 0.1, 1.0)
+    with ScriptedProvider(answering(second, first)) as provider:
+        transcript = Listening(provider.url).to(talk_of_words)
+    assert [text for _, text in said_at(transcript)] == ["one two three", "four five six"]
+
+
 def answering(*segments: dict[str, Any], **more: Any) -> Step:
     return Answer(body={"text": "x", "segments": list(segments), **more})
 
@@ -228,6 +322,7 @@ def test_what_is_not_believed_is_rejected(
         {"text": 3, "segments": []},
         {"text": "", "segments": "none"},
         {"segments": [3, {}, {"start": "a", "end": 1, "text": "x"}, {"start": 0, "end": 1}]},
+        {"segments": [{"start": 10**400, "end": 10**401, "text": "x"}]},
         {"segments": [{"start": float(10**9), "end": -1, "text": " "}], "words": [1, {"word": 2}]},
     ],
 )
@@ -312,3 +407,5 @@ def test_languages_by_name(told: object, code: str | None) -> None:
 def test_usage_by_the_second_is_no_tokens() -> None:
     assert usage_of({"usage": {"type": "duration", "seconds": 9}}) == Usage()
     assert usage_of({}) == Usage()
+    assert usage_of({"usage": {"input_tokens": -3, "output_tokens": True}}) == Usage()
+    assert usage_of({"usage": {"input_tokens": 10**400, "output_tokens": 1}}) == Usage()

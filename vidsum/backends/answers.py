@@ -12,6 +12,7 @@ from vidsum.data import Finish, Usage
 
 _THOUGHTS = re.compile(r"\A\s*(?:<think(?:ing)?>)?(?:(?!<think).)*?</think(?:ing)?>\s*", re.S)
 _OPEN_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*\Z", re.S)
+_MOST_TOKENS = 10**12
 _FINISHES: Mapping[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "filtered"}
 
 
@@ -59,8 +60,8 @@ def read_usage(usage: Any, answered: bool) -> Usage:
     """
     if not isinstance(usage, Mapping):
         return Usage()
-    asked = _count(usage.get("prompt_tokens")) or None
-    given = _count(usage.get("completion_tokens"))
+    asked = token_count(usage.get("prompt_tokens")) or None
+    given = token_count(usage.get("completion_tokens"))
     if asked is None or (given == 0 and answered):
         given = given or None
     if asked is None and given is None:
@@ -68,8 +69,8 @@ def read_usage(usage: Any, answered: bool) -> Usage:
     return Usage(
         asked,
         given,
-        _count(_part(usage, "prompt_tokens_details", "cached_tokens")),
-        _count(_part(usage, "completion_tokens_details", "reasoning_tokens")),
+        token_count(_part(usage, "prompt_tokens_details", "cached_tokens")),
+        token_count(_part(usage, "completion_tokens_details", "reasoning_tokens")),
         "reported",
     )
 
@@ -102,6 +103,7 @@ def _part(usage: Mapping[str, Any], group: str, name: str) -> Any:
     return found.get(name) if isinstance(found, Mapping) else None
 
 
-def _count(value: Any) -> int | None:
-    fits = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+def token_count(value: Any) -> int | None:
+    """Return a number of tokens; None for what cannot be one."""
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS
     return value if fits else None

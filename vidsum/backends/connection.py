@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakSet
 
-from vidsum.backends.keys import scrub
+from vidsum.backends.bodies import BodyRefused, read_bounded
+from vidsum.backends.keys import Secret, scrub, without_key
 from vidsum.backends.providers import PROVIDERS
 from vidsum.backends.refusals import Asked, Kind, Refusal, error_for, read_body, read_status
 from vidsum.backends.retrying import Retrying
@@ -86,7 +87,7 @@ class Connection:
         self._round = _Round()
         self._client: Any = None
         self._closed = False
-        self._answered = False
+        self._answered = self._spoke = False
         self._fruitless = 0
 
     def send(self, ask: Ask, adapt: Adapt = _as_it_is, *, pictures: bool = False) -> Answer:
@@ -96,20 +97,22 @@ class Connection:
         attempts = adaptations = 0
         while True:
             if this_round.called_off:
-                raise BackendFailed(f"The request to {self.asked.endpoint.name} was called off.")
+                raise self._called_off()
             attempts += 1
             body, refusal, cause = self._attempt(ask, this_round)
             if refusal is None:
                 return Answer(body, time.monotonic() - started_s, attempts)
+            if refusal.perhaps_billed:
+                self.spent(None)
             if adaptations < _ADAPTATIONS and adapt(refusal):
                 adaptations += 1
                 continue
-            if refusal.perhaps_billed:
-                self.spent(None)
             failures.append(refusal)
             wait_s = self._pause_s(failures, time.monotonic() - started_s)
             if wait_s is None or this_round.over.wait(wait_s):
                 break
+        if this_round.called_off:
+            raise self._called_off() from cause
         raise self._error(refusal, pictures) from cause
 
     def call_off(self) -> None:
@@ -118,7 +121,9 @@ class Connection:
         Whoever waits for an answer gets BackendFailed; requests sent afterwards are answered.
         """
         self._end_round(called_off=True)
-        for sock in list(self._sockets):
+        with self._lock:
+            sockets = list(self._sockets)
+        for sock in sockets:
             _hang_up(sock)
 
     def close(self) -> None:
@@ -134,6 +139,9 @@ class Connection:
             ended, self._round = self._round, _Round()
         ended.called_off = called_off
         ended.over.set()
+
+    def _called_off(self) -> BackendFailed:
+        return BackendFailed(f"The request to {self.asked.endpoint.name} was called off.")
 
     def _attempt(
         self, ask: Ask, this_round: _Round
@@ -152,21 +160,23 @@ class Connection:
                 self._answered = True
             scrub(exc, key)
             return {}, said, exc
-        except openai.OpenAIError as exc:
-            why = Refusal(_kind(exc))
+        except (openai.OpenAIError, BodyRefused) as exc:
+            why = self._unanswered(_kind(exc))
             scrub(exc, key)
             return {}, why, exc
-        try:
-            body = json.loads(response.content)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            return {}, Refusal("garbled"), None
+        body = _object(response.content, key)
+        if body is None:
+            return {}, self._unanswered("garbled"), None
         refusal = read_body(body, key)
         with self._lock:
             self._answered = True
-            self._fruitless = 0 if refusal is None else self._fruitless
+            if refusal is None:
+                self._spoke, self._fruitless = True, 0
         return ({} if refusal else body), refusal, None
+
+    def _unanswered(self, kind: Kind) -> Refusal:
+        """Return why nothing came; a server that spoke the protocol before can speak it."""
+        return Refusal("spoilt" if kind == "garbled" and self._spoke else kind)
 
     def _pause_s(self, failures: list[Refusal], taken_s: float) -> float | None:
         """Return how long to wait before the next attempt; None to give up."""
@@ -193,7 +203,10 @@ class Connection:
             if self._closed:
                 raise BackendFailed(f"The connection to {self.asked.endpoint.name} was closed.")
             if self._client is None:
-                self._client = self._new_client()
+                try:
+                    self._client = self._new_client()
+                except (ImportError, ValueError, OSError) as exc:
+                    raise BackendFailed(*_unbuilt(exc)) from exc
             return self._client
 
     def _new_client(self) -> Any:
@@ -210,7 +223,7 @@ class Connection:
             ),
             follow_redirects=False,
             trust_env=not self.asked.endpoint.local,  # a proxy cannot reach this machine's ports
-            event_hooks={"request": [self._prepare]},
+            event_hooks={"request": [self._prepare], "response": [self._read]},
         )
         return openai.OpenAI(
             api_key="none", base_url=self.asked.endpoint.base_url, max_retries=0,
@@ -223,6 +236,7 @@ class Connection:
         if provider is not PROVIDERS["openai"]:
             for name in set(request.headers) - _PLAIN_HEADERS:
                 del request.headers[name]
+        request.headers["accept-encoding"] = "identity"  # answers are small
         request.headers.pop("authorization", None)
         if self.asked.key is not None:
             request.headers["authorization"] = f"Bearer {self.asked.key.reveal()}"
@@ -231,11 +245,40 @@ class Connection:
         def trace(event: str, details: Mapping[str, Any]) -> None:
             if event.endswith(("connect_tcp.complete", "start_tls.complete")):
                 sock = details["return_value"].get_extra_info("socket")
-                self._sockets.add(sock)
+                with self._lock:
+                    self._sockets.add(sock)
                 if this_round.called_off:
                     _hang_up(sock)
 
         request.extensions["trace"] = trace
+
+    def _read(self, response: Any) -> None:
+        """Read an answer's body as long as a request may take, however little comes at a time."""
+        read_bounded(response, self.asked.timeout_s)
+
+
+def _object(content: bytes, key: Secret | None) -> dict[str, Any] | None:
+    """Return the JSON object of an answer; None when it is none.
+
+    Letters that are no UTF-8 are replaced: some servers cut an answer within a letter.
+    """
+    try:
+        body = without_key(json.loads(content.decode("utf-8-sig", "replace")), key)
+    except (ValueError, RecursionError):
+        return None
+    return body if isinstance(body, dict) else None
+
+
+def _unbuilt(exc: Exception) -> tuple[str, str]:
+    """Return why the HTTP library cannot begin: all it takes from outside is the environment."""
+    if isinstance(exc, ImportError):
+        return ("ALL_PROXY or HTTPS_PROXY names a SOCKS proxy, which needs the package socksio.",
+                "Run: pip install socksio")  # fmt: skip
+    if isinstance(exc, OSError):
+        return ("The certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read.",
+                "Correct the variable, or unset it.")  # fmt: skip
+    return ("The proxy that ALL_PROXY, HTTPS_PROXY or HTTP_PROXY names has no usable address.",
+            "One looks like http://proxy.example:3128.")  # fmt: skip
 
 
 def _kind(exc: Exception) -> Kind:
@@ -243,7 +286,9 @@ def _kind(exc: Exception) -> Kind:
 
     By name: older SDKs sit on another HTTP library with the same names.
     """
-    under = exc.__cause__
+    under = exc if isinstance(exc, BodyRefused) else exc.__cause__
+    if isinstance(under, BodyRefused):
+        return under.kind
     if under is None:
         return "garbled"
     name = type(under).__name__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from vidsum.backends.providers import Endpoint
 from vidsum.errors import BackendMissing
@@ -12,6 +12,8 @@ from vidsum.errors import BackendMissing
 OWN_KEY_NAME = "VIDSUM_API_KEY"
 KEYRING_SERVICE = "vidsum"
 _MASK = "***"
+_PART_LETTERS = 12
+_HALF = re.compile("[\ud800-\udfff]")
 _BEARER = re.compile(r"(?i)\bbearer\s+[^\s\"',;}\]]+")
 
 
@@ -69,10 +71,42 @@ def key_hint(endpoint: Endpoint) -> str:
 
 
 def redact(text: str, secret: Secret | None) -> str:
-    """Return text from outside without the key: servers echo what they were sent."""
+    """Return text from outside without the key: servers echo what they were sent, or part of it."""
     if secret is not None:
-        text = text.replace(secret.reveal(), _MASK)
+        text = _without_parts(text.replace(secret.reveal(), _MASK), secret.reveal())
     return _BEARER.sub(f"Bearer {_MASK}", text)
+
+
+def without_key(answer: Any, secret: Secret | None) -> Any:
+    """Return a JSON answer fit to keep: without the key, and without halves of UTF-16 letters.
+
+    What is shorter than any real key ("none", "ollama") is no secret, but a word of many answers.
+    """
+    key = secret.reveal() if secret is not None else ""
+    return _kept(answer, key if len(key) >= _PART_LETTERS else "")
+
+
+def _kept(value: Any, key: str) -> Any:
+    match value:
+        case str():
+            whole = _HALF.sub("\ufffd", value)
+            return whole.replace(key, _MASK) if key else whole
+        case list():
+            return [_kept(one, key) for one in value]
+        case dict():
+            return {name: _kept(one, key) for name, one in value.items()}
+    return value
+
+
+def _without_parts(text: str, key: str) -> str:
+    """Return text without any piece of the key that tells more than how such keys begin."""
+    size = _PART_LETTERS
+    hidden: set[int] = set()
+    for part in {key[at : at + size] for at in range(len(key) - size + 1)}:
+        for found in re.finditer(f"(?={re.escape(part)})", text):
+            hidden.update(range(found.start(), found.start() + size))
+    shown = "".join("\0" if at in hidden else letter for at, letter in enumerate(text))
+    return re.sub("\0+", _MASK, shown) if hidden else text
 
 
 def scrub(error: BaseException, secret: Secret | None) -> None:
@@ -81,15 +115,18 @@ def scrub(error: BaseException, secret: Secret | None) -> None:
     Requests and answers that hang on an SDK's exceptions go as well: they hold the key.
     """
     seen: set[int] = set()
-    link: BaseException | None = error
-    while link is not None and id(link) not in seen:
+    links: list[BaseException | None] = [error]
+    while links:
+        link = links.pop()
+        if link is None or id(link) in seen:
+            continue
         seen.add(id(link))
         link.args = tuple(redact(str(arg), secret) for arg in link.args)
         for name, value in getattr(link, "__dict__", {}).items():
             kept = redact(value, secret) if isinstance(value, str) else value
             link.__dict__[name] = kept if isinstance(kept, str | int) else None
         link.__traceback__ = None
-        link = link.__cause__ or link.__context__
+        links += [link.__cause__, link.__context__]
 
 
 def _variables(endpoint: Endpoint) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from vidsum import tokens
-from vidsum.backends.answers import Completion, first_object, read_completion
+from vidsum.backends.answers import Completion, first_object, read_completion, read_usage
 from vidsum.backends.connection import Connection, Spent, unheard
 from vidsum.backends.dialect import THINKING_TOKENS, Dialect, adapted, arguments, told_form
 from vidsum.backends.pictures import FINE_SIDE_PX, SIDE_PX, data_url
@@ -18,7 +18,7 @@ from vidsum.backends.retrying import Retrying
 from vidsum.backends.served import connect, context_of, only_model
 from vidsum.config import Options
 from vidsum.data import ChatRequest, Origin, Reply
-from vidsum.errors import RequestFailed, VidsumError
+from vidsum.errors import RequestFailed
 from vidsum.wording import escaped, safe
 
 
@@ -44,7 +44,7 @@ def build(
             model, context_tokens = only.name, context_tokens or only.context_tokens
         elif task == "reason" and context_tokens is None and where.provider_name != "openai":
             context_tokens = context_of(connection, model)
-    except VidsumError:
+    except BaseException:
         connection.close()
         raise
     connection.asked = replace(connection.asked, model=model)
@@ -121,7 +121,8 @@ class RemoteChat(ChatBackend):
         self._learn(dialect, spoken, certain)
         done = read_completion(answer.body)
         if done is None:
-            self._connection.spent(None)
+            usage = read_usage(answer.body.get("usage"), answered=False)
+            self._connection.spent(usage if usage.origin == "reported" else None)
             raise RequestFailed(f"{self._where} sent an answer without a message.")
         return done, Reply(done.text, done.usage, self.model, done.finish, answer.wall_s,
                            answer.attempts)  # fmt: skip

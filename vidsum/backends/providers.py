@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from vidsum.errors import OptionError
 from vidsum.wording import escaped
@@ -60,9 +61,12 @@ PROVIDERS: Mapping[str, Provider] = {
 """Source: the providers' own documentation of their OpenAI-compatible servers."""
 
 _URL = re.compile(
-    r"https?://(\[[0-9a-f:.]+\]|[^\s/\[\]:@?#]+)(:\d{1,4}|:[1-5]\d{4}|:6[0-4]\d{3})?(/[^\s?#]*)?"
-)
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
+    r"https?://(\[[0-9a-f:.]+\]|[0-9a-z_-]{1,63}(\.[0-9a-z_-]{1,63})*\.?)"
+    r"(:\d{1,4}|:[1-5]\d{4}|:6[0-4]\d{3})?(/[!-\"$->@-~]*)?", re.ASCII | re.IGNORECASE
+)  # fmt: skip
+"""Strict, for a name that is read in two ways could take a key to another host: no user name, no
+backslash, no escapes in the host, and other alphabets only as ``xn--``."""
+LOOPBACK = ("localhost", "127.0.0.1", "::1", "0.0.0.0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +121,7 @@ def endpoint(address: str) -> Endpoint:
             raise OptionError(f"There is no provider called {escaped(address)}.",
                               f"Known: {', '.join(PROVIDERS)}; or give a base URL.")  # fmt: skip
         return Endpoint(provider.base_url, provider, by_url=False)
-    if not _URL.fullmatch(address):
-        raise OptionError(f"{escaped(address)} is no base URL.",
-                          "One looks like http://localhost:8080/v1.")  # fmt: skip
-    parts = urlsplit(address)
+    parts = _split(address)
     if not parts.path.strip("/"):
         parts = parts._replace(path="/v1")
     url = parts.geturl().rstrip("/")
@@ -129,6 +130,21 @@ def endpoint(address: str) -> Endpoint:
         raise OptionError(f"{escaped(address)} would send the key for {found.name} unencrypted.",
                           "Use https.")  # fmt: skip
     return Endpoint(url, found, by_url=True)
+
+
+def _split(address: str) -> SplitResult:
+    """Return the parts of a base URL. Raises: OptionError, which quotes no password."""
+    try:
+        parts = urlsplit(address)
+        if _URL.fullmatch(address) and len(parts.hostname or "") < 254:
+            if ":" in (parts.hostname or ""):
+                IPv6Address(parts.hostname or "")
+            return parts
+    except ValueError:
+        pass  # no address of this kind
+    private = any(mark in address for mark in "@?#")
+    shown = "What has a user name, a password or a query" if private else escaped(address)
+    raise OptionError(f"{shown} is no base URL.", "One looks like http://localhost:8080/v1.")
 
 
 def _provider_at(url: str) -> Provider | None:

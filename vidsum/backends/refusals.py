@@ -13,11 +13,12 @@ from vidsum.backends.retrying import wished_wait_s
 from vidsum.errors import BackendFailed, RequestFailed
 from vidsum.wording import escaped, safe
 
-Kind = Literal["away", "dropped", "timeout", "insecure", "status", "garbled"]
+Kind = Literal["away", "dropped", "timeout", "insecure", "status", "garbled", "spoilt"]
 """``away``: no connection; ``dropped``: it broke before the answer; ``insecure``: its certificate
-is not trusted; ``status``: an HTTP status that says no; ``garbled``: no answer of this protocol."""
+is not trusted; ``status``: an HTTP status that says no; ``garbled``: no answer of this protocol;
+``spoilt``: the same from a server that has given some."""
 
-_SAID_LETTERS = 300
+_READ_LETTERS, _SAID_LETTERS = 4_000, 300
 _DOWN = (502, 503, 504, 520, 521, 522, 523, 524, 529)
 """What a gateway says for a server that is not there. Source: RFC 9110; 52x are Cloudflare's."""
 _AGAIN = (408, 409, 425, 429)
@@ -48,6 +49,7 @@ _INCAPABLE = _any(
 )  # fmt: skip
 _WORDS_ONLY = _any("content.*(expected (a )?string|valid string|of type string)")
 _MODEL = _any("model")
+_LONGER = "Wait longer with --api-timeout."
 _THIN = "It serves no such address: a base URL usually ends in /v1."
 
 
@@ -98,12 +100,12 @@ class Refusal:
     @property
     def perhaps_billed(self) -> bool:
         """True when the provider may have worked, and charged, for nothing."""
-        return self.kind in ("dropped", "timeout", "garbled") or self.status >= 500
+        return self.kind in ("dropped", "timeout", "garbled", "spoilt") or self.status >= 500
 
     @property
     def strains(self) -> bool:
         """True when only this request may be to blame, but many in a row mean the server."""
-        return self.kind == "timeout" or self.status in (408, 409, 500, 501)
+        return self.kind in ("timeout", "spoilt") or self.status in (408, 409, 500, 501)
 
 
 def read_status(status: int, text: str, headers: Mapping[str, str], key: Secret | None) -> Refusal:
@@ -140,8 +142,9 @@ def _said(
             code = str(error.get("code") or error.get("type") or "")
             error = error.get("message") or error
         text = str(error)
-    message = escaped(safe(redact(text, key)))[:_SAID_LETTERS]
-    return Refusal("status", status, message, redact(code, key)[:80], wished_wait_s(headers))
+    # safe() takes letters out, so the key is looked for after it.
+    message = escaped(redact(safe(text[:_READ_LETTERS]), key))[:_SAID_LETTERS]
+    return Refusal("status", status, message, redact(safe(code[:80]), key), wished_wait_s(headers))
 
 
 def error_for(refusal: Refusal, asked: Asked, *, persistent: bool = False) -> BackendFailed:
@@ -181,11 +184,12 @@ def _unreached(refusal: Refusal, asked: Asked, persistent: bool) -> BackendFaile
                                  _THIN)  # fmt: skip
         case "dropped":
             return BackendFailed(f"{where} breaks the connection before it answers.", hint)
-    said = f"{asked.endpoint.name} gave no answer within {asked.timeout_s:g} s"
+    said, wait = f"{asked.endpoint.name} gave no answer within {asked.timeout_s:g} s", _LONGER
+    if refusal.kind == "spoilt":
+        said, wait = f"{asked.endpoint.name} gave an answer that cannot be read", ""
     if persistent:
-        return BackendFailed(f"{said}, several requests in a row.",
-                             f"Wait longer with --api-timeout. {hint}")  # fmt: skip
-    return RequestFailed(f"{said}.", "Wait longer with --api-timeout.")
+        return BackendFailed(f"{said}, several requests in a row.", f"{wait} {hint}".strip())
+    return RequestFailed(f"{said}.", wait)
 
 
 def _of_this_request(refusal: Refusal, asked: Asked) -> BackendFailed | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from vidsum.backends import openai, served
@@ -21,6 +21,7 @@ from vidsum.registry import Readiness, Work
 
 ANSWER_TOKENS = 80
 """A sentence or two: most take 20 to 50."""
+_LEAVE_TRIES, _LEAVE_S = 10, 0.1
 
 
 def build(options: Options) -> Captioner:
@@ -39,6 +40,7 @@ class _Flight:
 
     sample: Sample
     answer: Future[str]
+    thread: threading.Thread
 
 
 class RemoteCaptioner(Captioner):
@@ -69,7 +71,6 @@ class RemoteCaptioner(Captioner):
         """
         chat = self._open()
         many = self._options.api_requests
-        pool = ThreadPoolExecutor(many, thread_name_prefix="vidsum-caption")
         flights: deque[_Flight] = deque()
         previous: Caption | None = None
         failure: VidsumError | None = None
@@ -78,7 +79,8 @@ class RemoteCaptioner(Captioner):
             more = True
             while more or flights:
                 if flights and (len(flights) == many or not more):
-                    caption, failed = self._landed(flights.popleft())
+                    caption, failed = self._landed(flights[0])
+                    flights.popleft()
                     previous, failure = previous if caption.error else caption, failure or failed
                     more = more and failure is None
                     yield caption
@@ -89,13 +91,10 @@ class RemoteCaptioner(Captioner):
                     failure, request = exc, None
                 more = request is not None
                 if request is not None:
-                    answer = pool.submit(self._ask, chat, request, previous)
-                    flights.append(_Flight(request.sample, answer))
+                    flights.append(self._flight(chat, request, previous))
                     del request  # the picture lives as long as its request is under way
         finally:
-            if flights:
-                chat.call_off()
-            pool.shutdown(cancel_futures=True)
+            _leave(chat, [flight.thread for flight in flights])
         if failure is not None:
             raise failure
 
@@ -115,7 +114,7 @@ class RemoteCaptioner(Captioner):
         chat = openai.build(self._options, "caption", spent=self._count, retrying=self._retrying)
         with self._lock:
             if self._closed:
-                chat.close()
+                chat.close()  # while it was built
             self._chat = chat
         return chat
 
@@ -126,8 +125,28 @@ class RemoteCaptioner(Captioner):
         else:
             self.tally.add(usage)
 
+    def _flight(
+        self, chat: RemoteChat, request: CaptionRequest, previous: Caption | None
+    ) -> _Flight:
+        """Send a request off in a thread of its own.
+
+        Python does not wait for it at the end: looking up a name or reaching a host can take long,
+        and nothing can end that.
+        """
+        answer: Future[str] = Future()
+
+        def fly() -> None:
+            try:
+                answer.set_result(self._ask(chat, request, previous))
+            except BaseException as exc:  # noqa: BLE001 - whoever waits for the answer gets it
+                answer.set_exception(exc)
+
+        thread = threading.Thread(target=fly, name="vidsum-caption", daemon=True)
+        thread.start()
+        return _Flight(request.sample, answer, thread)
+
     def _ask(self, chat: RemoteChat, request: CaptionRequest, previous: Caption | None) -> str:
-        """Return a picture's caption, empty when the model has none. Runs in the pool."""
+        """Return a picture's caption, empty when the model has none. Runs in a thread."""
         assert request.image is not None
         asked = caption_prompt(request, previous, self._options)
         reply = chat.complete(ChatRequest(
@@ -148,3 +167,16 @@ class RemoteCaptioner(Captioner):
         except BackendFailed as exc:
             text, error, failure = "", exc.message, exc
         return Caption(sample.index, sample.time_s, text, self.name, error), failure
+
+
+def _leave(chat: RemoteChat, threads: list[threading.Thread]) -> None:
+    """End requests whose answers nobody waits for any more.
+
+    More than once, for one may only be about to begin; what does not end is left behind.
+    """
+    for _ in range(_LEAVE_TRIES):
+        threads = [thread for thread in threads if thread.is_alive()]
+        if not threads:
+            return
+        chat.call_off()
+        threads[0].join(_LEAVE_S)

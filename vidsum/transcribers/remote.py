@@ -31,6 +31,10 @@ if TYPE_CHECKING:
 
 BLOCK_S = 300.0
 """Sound that is sent at once: 9.6 MB as 16-bit WAV, where providers take 20 to 25 MB."""
+_SETTLES_S = 20.0
+"""So much speech settles the language: less is named at random, and would bind all that follows."""
+_FRUITLESS = 3
+"""So many requests that fail before any is answered are no matter of single passages."""
 _FORM_WORDS = ("response_format", "verbose_json", "timestamp")
 
 
@@ -47,8 +51,11 @@ def ready(options: Options) -> Readiness:
 class RemoteTranscriber(Transcriber):
     """Finds speech by voice activity detection here, and sends it to be recognised elsewhere.
 
-    A model that tells times gets five minutes at once. One that does not gets half a minute, and
-    each of these becomes a segment.
+    A model that tells times gets five minutes at once, or half a minute where that is too much
+    for its server. One that does not gets half a minute, and each of these becomes a segment.
+
+    Speech that it fails on stands in the transcript's ``rejected`` without words, and is no part
+    of ``heard_s``; the rest goes on.
     """
 
     name = "remote"
@@ -59,7 +66,7 @@ class RemoteTranscriber(Transcriber):
         self._options, self._retrying = options, retrying
         self._connection: Connection | None = None
         self._closed = False
-        self._tells_times = True
+        self._tells_times = self._takes_blocks = True
 
     def close(self) -> None:
         """End what is under way and let go of the connections; may be called twice."""
@@ -70,8 +77,8 @@ class RemoteTranscriber(Transcriber):
     def transcribe(self, request: TranscriptRequest) -> Transcript | None:
         """Return what was said; None for a file without sound.
 
-        Raises: OptionError, MediaError, BackendMissing, BackendFailed; what was recognised before
-        a failure was told to ``request.heard``.
+        Raises: OptionError, MediaError, BackendMissing, BackendFailed, also when no request was
+        answered; what was recognised before a failure was told to ``request.heard``.
         """
         track = chosen_track(request.info, request.audio_track)
         if track is None:
@@ -82,9 +89,10 @@ class RemoteTranscriber(Transcriber):
             for block in blocks(windows, state.until_s, request.stop_s, BLOCK_S):
                 self._hear(block, state)
             damaged = decoder.broken_audio_packets > 0
+        state.demand_answers(1)
         return Transcript(
             tuple(state.segments), self._source(state, damaged), self.name,
-            state.language or track.language, state.speech_s, state.heard_s,
+            state.language or state.told or track.language, state.speech_s, state.heard_s,
             tuple(state.rejected), self._model or None,
         )  # fmt: skip
 
@@ -96,9 +104,9 @@ class RemoteTranscriber(Transcriber):
     def _hear(self, block: Block, state: _State) -> None:
         """Take one block into the state, request by request. Raises: BackendFailed."""
         passages = list(block.passages)
-        if passages and self._tells_times:
-            whole = Passage(tuple(piece for passage in passages for piece in passage.pieces))
-            found = self._recognised(whole, state)
+        if passages and self._tells_times and self._takes_blocks:
+            pieces = tuple(piece for passage in passages for piece in passage.pieces)
+            found = self._recognised(Passage(pieces), state, whole=len(passages) > 1)
             if found is not None:
                 state.take(found, block.end_s, block.speech_s, block)
                 return
@@ -107,19 +115,28 @@ class RemoteTranscriber(Transcriber):
             state.take(found, passage.end_s, _speech_s(passage), block)
         state.settle(block.end_s, block)
 
-    def _recognised(self, passage: Passage, state: _State) -> list[Candidate] | None:
-        """Return what is said in a passage; None when the model tells no times after all."""
-        body = self._sent(passage, state)
-        if body is None:
-            return None
+    def _recognised(
+        self, passage: Passage, state: _State, *, whole: bool = False
+    ) -> list[Candidate] | None:
+        """Return what is said in a passage; None for a ``whole`` block to be sent in parts."""
+        try:
+            body = self._sent(passage, state, whole)
+        except RequestFailed as exc:
+            if whole and not (self._tells_times and self._takes_blocks):
+                return None
+            state.miss(passage, exc)
+            return []
         self.tally.add(usage_of(body))
+        state.answers += 1
         if not isinstance(body.get("segments"), list):
             self._tells_times = False  # it took no notice of the form that was asked for
-        state.language = state.language or language_of(body.get("language"))
-        return list(candidates(body, passage))
+        state.told = state.told or language_of(body.get("language"))
+        if _speech_s(passage) >= _SETTLES_S:
+            state.language = state.language or language_of(body.get("language"))
+        return candidates(body, passage)
 
-    def _sent(self, passage: Passage, state: _State) -> Mapping[str, Any] | None:
-        """Send a passage; None when it turns out that the model tells no times."""
+    def _sent(self, passage: Passage, state: _State, whole: bool) -> Mapping[str, Any]:
+        """Send a passage, and take in what the server knows and bears. Raises: BackendFailed."""
         connection, asked_for_times = self._open(), self._tells_times
         wav = as_wav(passage.samples)
         form: dict[str, Any] = {"model": connection.asked.model, "response_format": "json"}
@@ -135,16 +152,20 @@ class RemoteTranscriber(Transcriber):
             return create(file=("speech.wav", wav, "audio/wav"), **form)
 
         def adapt(refusal: Refusal) -> bool:
-            if asked_for_times and refusal.status in (400, 422):
-                self._tells_times = not any(word in refusal.about for word in _FORM_WORDS)
+            if refusal.kind == "timeout" or refusal.status == 413 or refusal.too_long:
+                self._takes_blocks = False
+            elif (
+                asked_for_times
+                and refusal.status in (400, 422)
+                and any(word in refusal.about for word in _FORM_WORDS)
+            ):
+                self._tells_times = False
+                form["response_format"] = "json"
+                form.pop("timestamp_granularities", None)
+                return not whole  # what is short can be sent as it is
             return False
 
-        try:
-            return connection.send(ask, adapt).body
-        except RequestFailed:
-            if asked_for_times and not self._tells_times:
-                return None
-            raise
+        return connection.send(ask, adapt).body
 
     def _open(self) -> Connection:
         if self._closed:
@@ -154,6 +175,8 @@ class RemoteTranscriber(Transcriber):
                 self._options, "speech", spent=self._count, retrying=self._retrying
             )
             self._connection = connection
+            if self._closed:
+                connection.close()  # while it was made
             if not connection.asked.model:
                 only = served.only_model(connection)
                 connection.asked = replace(connection.asked, model=only.name)
@@ -182,11 +205,15 @@ class _State:
 
     request: TranscriptRequest
     language: str | None = None
+    told: str | None = None
+    """The language that the provider named first, as long as none is settled."""
+    answers: int = 0
     until_s: float = 0.0
     segments: list[Segment] = field(default_factory=list)
     rejected: list[Segment] = field(default_factory=list)
     speech_s: float = 0.0
     heard_s: float = 0.0
+    _missed: list[RequestFailed] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.until_s, self.language = self.request.start_s, self.request.language
@@ -201,12 +228,27 @@ class _State:
     def take(self, found: Iterable[Candidate], until_s: float, speech_s: float,
              block: Block) -> None:  # fmt: skip
         """Take in what was recognised before a time, and report it."""
-        latest = sorted([*self.segments[-9:], *self.rejected[-9:]], key=lambda s: s.start_s)
+        wordy = [segment for segment in self.rejected[-9:] if segment.text]
+        latest = sorted([*self.segments[-9:], *wordy], key=lambda s: s.start_s)
         sifted = sift([one for one in found if one.segment.text], latest)
         self.segments += sifted.segments
         self.rejected += sifted.rejected
         self.speech_s += speech_s
         self.settle(until_s, block)
+
+    def miss(self, passage: Passage, failure: RequestFailed) -> None:
+        """Note speech that no answer came to. Raises: RequestFailed when none ever does."""
+        self._missed.append(failure)
+        self.demand_answers(_FRUITLESS)
+        start_s, end_s = passage.pieces[0].start_s, passage.end_s
+        doubt = f"not recognised: {failure.message}"
+        self.rejected.append(Segment(round(start_s, 3), round(end_s, 3), "", doubt=doubt))
+        self.heard_s -= end_s - start_s
+
+    def demand_answers(self, fruitless: int) -> None:
+        """Raises: RequestFailed when so many requests or more all failed."""
+        if not self.answers and len(self._missed) >= fruitless:
+            raise self._missed[-1]
 
     def settle(self, until_s: float, block: Block) -> None:
         """Report that everything before a time is done."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from itertools import product
 from string import ascii_lowercase
 from typing import Any
 
+from vidsum.backends.answers import token_count
 from vidsum.data import Segment, SpeechScores, Usage, Word
 from vidsum.languages import language_name
 from vidsum.media.audio import RATE_HZ
@@ -16,8 +16,10 @@ from vidsum.transcribers.gates import Candidate
 from vidsum.transcribers.placing import Placing
 from vidsum.transcribers.speech_windows import Passage
 
+_LONGEST_S = 1e9
 
-def candidates(body: Mapping[str, Any], passage: Passage) -> Iterator[Candidate]:
+
+def candidates(body: Mapping[str, Any], passage: Passage) -> list[Candidate]:
     """Return what an answer says as segments in the file's time, in order.
 
     Without times in the answer it is one segment, from the first speech to the last.
@@ -28,7 +30,7 @@ def candidates(body: Mapping[str, Any], passage: Passage) -> Iterator[Candidate]
     parts = [one for one in given if isinstance(one, Mapping)] if isinstance(given, list) else []
     if not parts:
         parts = [{"start": 0.0, "end": end_s, "text": body.get("text")}]
-    words = _words(body.get("words"))
+    words, found = _words(body.get("words")), []
     for part in parts:
         start, end = _number(part.get("start")), _number(part.get("end"))
         if start is None or end is None or not isinstance(part.get("text"), str):
@@ -38,7 +40,8 @@ def candidates(body: Mapping[str, Any], passage: Passage) -> Iterator[Candidate]
                      if start <= (word.start_s + word.end_s) / 2 < end)  # fmt: skip
         segment = Segment(round(place.start_s, 3), round(max(place.start_s, place.end_s), 3),
                           " ".join(part["text"].split()), said, _scores(part))  # fmt: skip
-        yield Candidate(segment, place.speech_share)
+        found.append(Candidate(segment, place.speech_share))
+    return sorted(found, key=lambda one: (one.segment.start_s, one.segment.end_s))
 
 
 def _scores(part: Mapping[str, Any]) -> SpeechScores | None:
@@ -71,15 +74,16 @@ def usage_of(body: Mapping[str, Any]) -> Usage:
     usage = body.get("usage")
     if not isinstance(usage, Mapping):
         return Usage()
-    asked, given = usage.get("input_tokens"), usage.get("output_tokens")
-    if not isinstance(asked, int) or not isinstance(given, int):
+    asked, given = token_count(usage.get("input_tokens")), token_count(usage.get("output_tokens"))
+    if asked is None or given is None:
         return Usage()
     return Usage(asked, given, origin="reported")
 
 
 def _number(value: Any) -> float | None:
-    fits = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if fits else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) < _LONGEST_S else None  # nor is anything else than a number
 
 
 def language_of(told: Any) -> str | None:
