@@ -95,9 +95,14 @@ def api_address(value: object) -> str:
     text = str(value).strip().rstrip("/")
     if re.fullmatch(r"[a-z][a-z0-9-]*", text):
         return text
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise BadValue("takes a provider's name or a base URL such as http://localhost:8080/v1")
+    wanted = "takes a provider's name or a base URL such as http://localhost:8080/v1"
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError as exc:
+        raise BadValue(wanted) from exc
+    if parts.scheme not in ("http", "https") or not host:
+        raise BadValue(wanted)
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise BadSecret("takes a base URL without user name, password or query; "
                         "keys come from the environment")  # fmt: skip
