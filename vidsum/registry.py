@@ -36,7 +36,7 @@ class Readiness:
     """Whether a backend could work on this machine, with these options.
 
     ``what`` says in a few words what would work (the model, where it runs) or what is missing;
-    ``hint`` is the command or step that would make it ready, or better.
+    ``hint`` is the command or step that would make it ready, or better. Neither ends in a stop.
     """
 
     ready: bool
@@ -78,13 +78,20 @@ def load(stage: str, name: str, options: Options) -> Any:
 def readiness(stage: str, name: str, options: Options) -> Readiness:
     """Return whether a backend could work here. Raises: BackendMissing for an unknown name."""
     try:
-        module = _module(stage, name)
-    except BackendMissing:
+        check = getattr(_module(stage, name), "ready", None)
+        found: Readiness = Readiness(True) if check is None else check(options)
+    except (BackendMissing, ImportError) as exc:  # the module's own, or what ready() asks
         if name not in STAGES[stage]:
             raise
-        return Readiness(False, "its library is not installed", _install_hint(stage, name))
-    check = getattr(module, "ready", None)
-    return Readiness(True) if check is None else check(options)
+        why = f"it cannot be loaded: {exc.__cause__ or exc}"
+        found = Readiness(False, why, _install_hint(stage, name))
+    return Readiness(found.ready, _as_part(found.what), found.hint.rstrip("."))
+
+
+def _as_part(what: str) -> str:
+    """Return a sentence of an error as part of another one."""
+    what = what.rstrip(".")
+    return what[:1].lower() + what[1:] if what.startswith(("There ", "The ", "No ")) else what
 
 
 def _module(stage: str, name: str) -> ModuleType:
@@ -101,7 +108,9 @@ def _module(stage: str, name: str) -> ModuleType:
 
 def _install_hint(stage: str, name: str) -> str:
     extra = STAGES[stage][name].extra
-    return f"Install it: pip install 'vidsum[{extra}]'" if extra else "Reinstall vidsum."
+    if extra:
+        return f"Install it: pip install 'vidsum[{extra}]'"
+    return "Install vidsum anew: pip install --force-reinstall vidsum"
 
 
 def of_tier(stage: str, tier: str) -> tuple[str, ...]:

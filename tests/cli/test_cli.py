@@ -214,7 +214,7 @@ def test_every_option_is_in_the_help_with_its_environment_name(
 
 
 def test_verbose_says_which_engines_work(talk: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    line = "speech: subtitles · text on screen: nobody · pictures: builtin · summary: extractive"
+    line = "speech: subtitles · text on screen: not read · pictures: builtin · summary: extractive"
     assert run([str(talk), "--tier", "lite", "--verbose", "--json", *FAST]) == 0
     assert f"vidsum: info: {line} (--tier lite)\n" in capfd.readouterr().err
 
@@ -222,7 +222,7 @@ def test_verbose_says_which_engines_work(talk: Path, capfd: pytest.CaptureFixtur
 def test_auto_says_in_one_line_who_does_what(talk: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert run([str(talk), "--json", *FAST]) == 0
     [line] = [e for e in capfd.readouterr().err.splitlines() if "engines:" in e]
-    assert line.startswith("vidsum: engines: speech: subtitles · text on screen: nobody")
+    assert line.startswith("vidsum: engines: speech: subtitles · text on screen: not read")
     assert "vidsum doctor" in line
 
 

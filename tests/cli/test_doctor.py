@@ -26,6 +26,7 @@ def test_auto_names_the_step_that_would_make_each_stage_better(
 ) -> None:
     assert run(["doctor"]) == 0
     out = " ".join(capfd.readouterr().out.split())
+    assert ".." not in out
     for task in ("speech", "caption", "reason"):
         assert f"vidsum models pull small --for {task}" in out
 

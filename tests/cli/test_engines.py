@@ -206,7 +206,8 @@ def test_without_models_a_local_tier_ends_with_4_and_names_the_command(
     assert out == ""
     [line] = err.splitlines()
     assert line.startswith("vidsum: error: ")
-    assert "vidsum models pull small --for" in line
+    assert line.count("vidsum models pull small") == 1
+    assert line.endswith("vidsum models pull small") == bool(tier)
 
 
 def test_auto_without_models_falls_back_and_says_so(
@@ -218,6 +219,16 @@ def test_auto_without_models_falls_back_and_says_so(
     [line] = [e for e in err.splitlines() if "engines:" in e]
     assert "pictures: builtin" in line
     assert "vidsum doctor" in line
+
+
+def test_who_does_what_is_said_once_for_all_videos(
+    scene_film: Film, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    video = str(scene_film.path)
+    assert run([video, video, "--no-ocr", "--end", "3", "-o", f"{tmp_path}/out/"]) == 0
+    err = capfd.readouterr().err
+    assert err.count("engines:") == 1
+    assert err.count("wrote ") == 2
 
 
 def test_a_model_file_that_is_none_is_said_in_one_line(

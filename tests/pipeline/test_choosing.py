@@ -81,15 +81,56 @@ def test_auto_falls_back_and_knows_what_would_be_better(engines: Said) -> None:
 
 
 def test_a_tier_that_cannot_work_names_every_lack_and_every_step(engines: Said) -> None:
-    engines["captioner", "local"] = Readiness(False, "no picture model", "pull one")
+    engines["captioner", "local"] = Readiness(False, "There is no picture model.", "pull one")
     engines["reasoner", "local"] = Readiness(False, "no text model", "pull another.")
     with pytest.raises(BackendMissing) as caught:
         choose(Options(tier="local"))
     assert caught.value.exit_code == 4
     assert caught.value.message == (
-        "--tier local cannot work yet (pictures: no picture model; summary: no text model)."
+        "--tier local cannot work yet (pictures: there is no picture model; "
+        "summary: no text model)."
     )
-    assert caught.value.hint == "pull one. pull another."
+    assert caught.value.hint == "pull one. pull another"
+
+
+TASK_OF = {"transcriber": "speech", "captioner": "caption", "reasoner": "reason"}
+
+
+def test_what_all_stages_lack_is_said_once_with_one_command(engines: Said) -> None:
+    for stage, task in TASK_OF.items():
+        for name in registry.of_tier(stage, "local"):
+            hint = f"Get one: vidsum models pull small --for {task}"
+            engines[stage, name] = Readiness(False, f"There is no {task} model here.", hint)
+        engines[stage, "remote"] = Readiness(False, "no model named", f"Name one with --{task}-m.")
+    with pytest.raises(BackendMissing) as caught:
+        choose(Options(tier="local"))
+    assert "(speech, pictures, summary: there is no model here)" in caught.value.message
+    assert caught.value.hint == "Get them: vidsum models pull small"
+    with pytest.raises(BackendMissing) as caught:
+        choose(Options(tier="api"))
+    assert "(speech, pictures, summary: no model named)" in caught.value.message
+    assert caught.value.hint == "Name one with --speech-m, --caption-m, --reason-m"
+    with pytest.raises(BackendMissing) as caught:
+        choose(Options(captioner="local", reasoner="local"))
+    assert caught.value.hint == (
+        "Get one: vidsum models pull small --for caption. "
+        "Get one: vidsum models pull small --for reason"
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "unused"),
+    [
+        (Options(caption_model="owl"), []),
+        (Options(tier="lite", caption_model="owl"), ["--caption-model"]),
+        (Options(captioner="builtin", caption_model="owl"), ["--caption-model"]),
+        (Options(tier="local", speech_api="ollama", api="vllm"), ["--speech-api", "--api"]),
+        (Options(tier="local", api="vllm", reasoner="remote"), []),
+        (Options(api="vllm"), []),
+    ],
+)
+def test_what_was_named_in_vain_is_said(engines: Said, options: Options, unused: list[str]) -> None:
+    assert [line.split()[0] for line in choose(options).unused] == unused
 
 
 def test_a_model_that_was_named_is_not_silently_replaced(engines: Said) -> None:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import threading
-import types
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from scripted_backends import ScriptedTranscriber as Scripted
+from scripted_backends import put_in_place
 
-from vidsum import api, registry
+from vidsum import api
 from vidsum.config import Options
-from vidsum.costs.tally import Tally
-from vidsum.data import Segment, Transcript, Usage
+from vidsum.data import Segment, Transcript
 from vidsum.errors import BackendFailed
 from vidsum.pipeline import schedule
 from vidsum.pipeline.hearing import Hearing
@@ -24,35 +22,13 @@ from vidsum.transcribers.protocol import Heard, Transcriber, TranscriptRequest
 SAID = tuple(Segment(i * 10.0, i * 10.0 + 3, f"word {i}") for i in range(6))
 
 
-class Scripted(Transcriber):
-    """Hears what it is told to, when it is told to."""
-
-    name = "scripted"
-    work: Work = "cores"
-
-    def __init__(self, script: Callable[[TranscriptRequest], Transcript | None]) -> None:
-        self.tally = Tally()
-        self._script = script
-
-    def transcribe(self, request: TranscriptRequest) -> Transcript | None:
-        self.tally.add(Usage(), calls=1)
-        return self._script(request)
-
-    def close(self) -> None:
-        """Nothing is held."""
-
-
 def hearing_of(
-    talk: Path, monkeypatch: pytest.MonkeyPatch, transcriber: Transcriber, **options: object
+    talk: Path, monkeypatch: pytest.MonkeyPatch, transcriber: Transcriber, eyes: Work = "light"
 ) -> Hearing:
-    module = types.SimpleNamespace(build=lambda options: transcriber)
-    monkeypatch.setitem(sys.modules, "scripted_transcriber", module)
-    table = {"whisper": registry.Backend("scripted_transcriber", "local")}
-    table["none"] = registry.STAGES["transcriber"]["none"]
-    monkeypatch.setattr(registry, "STAGES", {**registry.STAGES, "transcriber": table})
-    run = api.start(talk, Options(transcriber="whisper", **options))  # type: ignore[arg-type]
+    put_in_place(monkeypatch, "transcriber", "whisper", transcriber)
+    run = api.start(talk, Options(transcriber="whisper", tier="lite"))
     with run.open_decoder() as decoder:
-        return Hearing(run, decoder.probe())
+        return Hearing(run, decoder.probe(), eyes)
 
 
 def test_words_around_waits_until_that_much_was_heard(
@@ -97,37 +73,40 @@ def test_a_recogniser_that_fails_does_not_leave_the_eyes_waiting(
             done.result(20)
 
 
-def test_what_was_heard_before_a_failure_is_kept(
-    talk: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("eyes", "ears", "told"),
+    [("light", "light", True), ("light", "network", True), ("light", "cores", False),
+     ("light", "gpu", False), ("gpu", "gpu", True), ("gpu", "cores", False),
+     ("cores", "cores", True)],
+)  # fmt: skip
+def test_what_cannot_be_told_apart_is_not_said(
+    talk: Path, monkeypatch: pytest.MonkeyPatch, eyes: Work, ears: Work, told: bool
 ) -> None:
-    def script(request: TranscriptRequest) -> Transcript:
-        request.heard(Heard(30.0, SAID[:3]))
-        raise BackendFailed("The line went dead.", "Call again.")
-
-    hearing = hearing_of(talk, monkeypatch, Scripted(script))
-    found = hearing.listen()
-    assert found.segments == SAID[:3]
-    assert "up to 23 s" in found.source
-    assert hearing._run.failures == ["The line went dead. Call again."]
-    [stage] = hearing._run.meter.receipt().stages[-1:]
-    assert stage.counts["calls"] == 1
+    """A model has threads of its own: their CPU is known only where nothing else runs."""
+    monkeypatch.setattr("vidsum.pipeline.hearing.usable_cores", lambda: 2)
+    empty = Transcript((), "nothing", "scripted")
+    hearing = hearing_of(talk, monkeypatch, Scripted(lambda request: empty, ears), eyes)
+    hearing.listen()
+    [stage] = hearing._run.meter.receipt().stages
+    assert (stage.cpu_s is not None) == told
 
 
 def test_rejected_speech_is_said_and_not_used(talk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mumbled = Segment(70.0, 72.0, "what", doubt="hardly recognised")
-    noise = Segment(3.0, 9.0, "up up up", doubt="the same words over and over")
+    noise = Segment(3.0, 8.0, "up up up", doubt="the same words over and over (9)")
+    more = Segment(80.0, 81.0, "up up up", doubt="the same words over and over (12)")
 
     def script(request: TranscriptRequest) -> Transcript:
-        return Transcript((*SAID, mumbled), "scripted", "scripted", rejected=(noise,))
+        return Transcript((*SAID, mumbled), "scripted", "scripted", rejected=(noise, more))
 
     hearing = hearing_of(talk, monkeypatch, Scripted(script))
     found = hearing.listen()
     assert found.segments == SAID
-    assert found.rejected == (noise, mumbled)
+    assert found.rejected == (noise, mumbled, more)
     [note] = hearing._run.notices
     assert note.code == "speech-rejected"
-    assert "2 passages (8 s)" in note.message
-    assert "the same words over and over" in note.message
+    assert "3 passages (8 s)" in note.message
+    assert "(mostly: the same words over and over)" in note.message
 
 
 @pytest.mark.parametrize(

@@ -451,7 +451,7 @@ def test_nothing_is_said_on_the_way(spoken: Path, capfd: pytest.CaptureFixture[s
 
 def test_whether_it_could_work(tmp_path: Path) -> None:
     found = whisper.ready(OPTIONS)
-    assert (found.ready, found.what) == (True, "whisper (int8, CPU)")
+    assert (found.ready, found.what) == (True, "whisper, int8, CPU")
     folder = copied(tmp_path)
     without_tokenizer(folder)
     lacking = whisper.ready(replace(OPTIONS, speech_model=str(folder)))
@@ -467,12 +467,21 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
         whisper.build(replace(OPTIONS, speech_model=str(tmp_path / "nothing")))
 
 
-def test_closing_lets_go_and_may_be_done_twice(spoken: Path) -> None:
+def test_closing_ends_what_is_under_way_and_may_be_done_twice(spoken: Path) -> None:
     transcriber = whisper.build(OPTIONS)
+    request = request_for(spoken, advanced=lambda done_s: transcriber.close())
+    with pytest.raises(BackendFailed, match="was closed"):
+        transcriber.transcribe(request)
+    assert transcriber.tally.counts == {"calls": 1}
     transcriber.close()
-    transcriber.transcribe(request_for(spoken, stop_s=10.0))
-    transcriber.close()
-    transcriber.close()
+
+
+def test_a_refrain_is_heard_again_in_halves(tmp_path: Path) -> None:
+    """Four times the same fills a window that packs like a loop; each half of it does not."""
+    lines = [(4.0 + 6 * i, "open red circle move left and stop show page seven") for i in range(4)]
+    transcript = transcribed(spoken_wav(tmp_path / "refrain.wav", lines, 30.0))
+    assert_true(transcript, lines)
+    assert [segment.doubt for segment in transcript.segments] == [None] * 4
 
 
 def test_a_real_narration_is_no_speech_of_known_words_and_still_answers(talk: Path) -> None:

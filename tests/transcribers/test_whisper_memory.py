@@ -53,11 +53,11 @@ def measured(path: Path) -> tuple[int, int, int, set[str]]:
 
 
 def looped(folder: Path, minutes: int) -> Path:
-    """Write a minute with two lines in it, again and again."""
+    """Write two minutes with two lines in them, again and again."""
     lines: list[Line] = [(5.0, "yellow star left"), (40.0, "move triangle up")]
-    minute = spoken_wav(folder / "minute.wav", lines, 60.0)
+    loop = spoken_wav(folder / "loop.wav", lines, 120.0)
     film = folder / f"{minutes}.m4a"
-    ffmpeg("-stream_loop", minutes - 1, "-i", minute, "-c:a", "aac", "-b:a", "32k", film)
+    ffmpeg("-stream_loop", minutes // 2 - 1, "-i", loop, "-c:a", "aac", "-b:a", "32k", film)
     return film
 
 

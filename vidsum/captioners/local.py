@@ -131,7 +131,7 @@ class LocalCaptioner(Captioner):
         except RequestFailed as exc:
             self.tally.add_failure()
             text, error = "", exc.message
-        return Caption(sample.index, sample.time_s, text, self.name, error)
+        return Caption(sample.index, sample.time_s, text, self.name, error, self._vision.model)
 
     def _checked(
         self, request: CaptionRequest, previous: Caption | None, streak: _Streak

@@ -166,7 +166,8 @@ class RemoteCaptioner(Captioner):
             text, error = "", exc.message
         except BackendFailed as exc:
             text, error, failure = "", exc.message, exc
-        return Caption(sample.index, sample.time_s, text, self.name, error), failure
+        model = self._chat.model if self._chat is not None else None
+        return Caption(sample.index, sample.time_s, text, self.name, error, model), failure
 
 
 def _leave(chat: RemoteChat, threads: list[threading.Thread]) -> None:

@@ -26,13 +26,13 @@ def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path
     """
     from vidsum import api, tokens
     from vidsum.cli.output import check_output, write_stdout, write_whole
-    from vidsum.cli.progress import progress
+    from vidsum.cli.progress import ended_by_interrupt, progress
     from vidsum.cli.report import say
 
     options = options_in_force(flags, config)
     if output is not None:
         check_output(output, [video], "md")
-    with progress(quiet=quiet, verbose=verbose) as listen:
+    with ended_by_interrupt(), progress(quiet=quiet, verbose=verbose) as listen:
         run = api.start(video, options, listen)
         packed = api.bundle(run, api.extract(run))
         text = api.prompt(run, packed)

@@ -12,6 +12,7 @@ from vidsum.errors import EXIT_OK, BackendMissing
 
 if TYPE_CHECKING:
     from vidsum.pipeline.checkup import StageReport
+    from vidsum.pipeline.choosing import Choice
     from vidsum.renderers.page import Page
 
 _GIB = 1 << 30
@@ -59,8 +60,7 @@ def _page(found: tuple[StageReport, ...], facts: dict[str, Any]) -> Page:
     rows = tuple((stage.words, _used(stage)) for stage in found)
     blocks: list[Block] = [Paragraph(_machine(facts), quiet=True),
                            Table(("for", "would be used"), rows, figures=0)]  # fmt: skip
-    lacks = [Item("", stage.words, f"{one.name}: {one.readiness.what}. {one.readiness.hint}")
-             for stage in found for one in _lacking(stage)]  # fmt: skip
+    lacks = [Item("", stage.words, _lack(one)) for stage in found for one in _lacking(stage)]
     if lacks:
         able = all(stage.ready for stage in found)
         words = "What would make it better" if able else "What is missing"
@@ -75,13 +75,18 @@ def _page(found: tuple[StageReport, ...], facts: dict[str, Any]) -> Page:
     return Page("vidsum doctor", tuple(blocks))
 
 
-def _lacking(stage: StageReport) -> list[Any]:
+def _lacking(stage: StageReport) -> list[Choice]:
     """Return what is not ready and would be used, or would be better than what is used."""
     return [one for one in (*stage.used, *stage.better) if not one.readiness.ready]
 
 
+def _lack(one: Choice) -> str:
+    hint = f" {one.readiness.hint}" if one.readiness.hint else ""
+    return f"{one.name} is not ready: {one.readiness.what}.{hint}"
+
+
 def _used(stage: StageReport) -> str:
-    names = [str(one) if one.readiness.ready else f"{one.name}: {one.readiness.what}"
+    names = [str(one) if one.readiness.ready else f"{one.name} (not ready)"
              for one in stage.used if one.name != "none"]  # fmt: skip
     if stage.stage == "transcriber":
         names.append("else not transcribed")

@@ -16,6 +16,7 @@ from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, OptionError, Vid
 if TYPE_CHECKING:
     from vidsum.config import Options
     from vidsum.data import Result
+    from vidsum.events import Event, Listener
     from vidsum.renderers.page import Page
 
 _NARROWEST, _USUAL_WIDTH = 20, 80
@@ -37,12 +38,15 @@ def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, ou
     The result goes to stdout, all else to stderr. With several videos, --json prints one object
     that holds them all.
     """
+    from vidsum.cli.progress import ended_by_interrupt
+
     if as_json:
         flags["format"] = "json"
     options = options_in_force(flags, config)
     batch = Batch(options, videos, output, quiet, verbose)
     batch.check()
-    batch.run()
+    with ended_by_interrupt():
+        batch.run()
     ctx.exit(batch.exit_code)
 
 
@@ -60,6 +64,7 @@ class Batch:
     _partial: bool = False
     _given_up: int = 0
     _taken: set[str] = field(default_factory=set)
+    _engines: str = ""
 
     @property
     def place(self) -> Path | None:
@@ -142,8 +147,8 @@ class Batch:
 
         if len(self.videos) > 1 and not self.quiet:
             say(str(video))
-        with progress(quiet=self.quiet, verbose=self.verbose) as listen:
-            result = api.summarize(video, self.options, listen)
+        with progress(quiet=self.quiet, verbose=self.verbose) as show:
+            result = api.summarize(video, self.options, lambda event: self._pass_on(event, show))
         if self.gathered:
             self._results.append(result)
         else:
@@ -152,6 +157,16 @@ class Batch:
             say(f"error: {failure} What was done before is in the result.")
         self._given_up += bool(result.failures)
         self._partial = self._partial or result.partial
+
+    def _pass_on(self, event: Event, show: Listener) -> None:
+        """Show what happens; who does what only once for all videos."""
+        from vidsum.events import Noted
+
+        if isinstance(event, Noted) and event.level == "engines":
+            if event.message == self._engines:
+                return
+            self._engines = event.message
+        show(event)
 
     def _write(self, video: Path, result: Result) -> None:
         from vidsum.cli.output import result_name

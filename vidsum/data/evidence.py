@@ -117,9 +117,9 @@ class ScreenText:
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """One sentence or two about one picture, and which backend wrote it.
+    """One sentence or two about one picture, and which backend and model wrote it.
 
-    ``error`` says why there is none; ``text`` is then empty.
+    ``error`` says why there is none; ``text`` is then empty. ``model`` is None where there is none.
     """
 
     index: int
@@ -127,6 +127,7 @@ class Caption:
     text: str
     backend: str
     error: str | None = None
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +217,9 @@ class Transcript:
     ``source`` is a short human phrase ("embedded subtitles, track 1 (eng)"); ``backend`` the
     registry name. ``speech_s`` and ``heard_s`` are the seconds of speech found by voice
     activity detection and the seconds it listened to; None when it did not run. ``rejected``
-    are segments that a recogniser produced and that are not believed, each with its ``doubt``:
-    no later stage uses them. ``model`` names the recogniser's model.
+    are segments that a recogniser produced and that are not believed, each with its ``doubt``;
+    one without text is speech that was not recognised at all. No later stage uses them. ``model``
+    names the recogniser's model.
     """
 
     segments: tuple[Segment, ...]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from vidsum import registry
@@ -15,6 +16,7 @@ WORDS = {"transcriber": "speech", "reader": "text on screen", "captioner": "pict
 """What each stage is about, as a user says it."""
 TASKS = {"transcriber": "speech", "captioner": "caption", "reasoner": "reason"}
 """What the model of each stage is for, as options and catalogue say it."""
+_PULL = re.compile(r"Get one: (vidsum models pull \w+) --for (\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,8 @@ class Engines:
     """Who does what in one run.
 
     ``transcribers`` are asked in this order until one has words; ``reader`` is None when nobody
-    reads text. ``better`` are the steps that would make better engines ready (``auto`` only).
+    reads text. ``better`` are the steps that would make better engines ready (``auto`` only);
+    ``unused`` says of models and providers that were named that nobody will ask them.
     """
 
     transcribers: tuple[Choice, ...]
@@ -42,10 +45,11 @@ class Engines:
     captioner: Choice
     reasoner: Choice
     better: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         heard = [str(one) for one in self.transcribers if one.name != "none"] or ["not transcribed"]
-        read = "nobody" if self.reader is None else str(self.reader)
+        read = "not read" if self.reader is None else str(self.reader)
         return (f"speech: {', else '.join(heard)} · text on screen: {read} · "
                 f"pictures: {self.captioner} · summary: {self.reasoner}")  # fmt: skip
 
@@ -63,9 +67,8 @@ def choose(options: Options) -> Engines:
     picks = {stage: pick(stage, options) for stage in TASKS}
     missing = [p.choice for p in picks.values() if not p.choice.readiness.ready]
     if missing:
-        what = "; ".join(f"{WORDS[one.stage]}: {one.readiness.what.rstrip('.')}" for one in missing)
-        raise BackendMissing(f"{_asked_by(options)} cannot work yet ({what}).",
-                             _joined(one.readiness.hint for one in missing))  # fmt: skip
+        raise BackendMissing(f"{_asked_by(options)} cannot work yet ({_lacks(missing)}).",
+                             _steps(one.readiness.hint for one in missing))  # fmt: skip
     hints = (one.readiness.hint for p in picks.values() for one in p.better)
     return Engines(
         sources(picks["transcriber"].choice, options),
@@ -73,6 +76,7 @@ def choose(options: Options) -> Engines:
         picks["captioner"].choice,
         picks["reasoner"].choice,
         tuple(dict.fromkeys(filter(None, hints))),
+        tuple(_unused({stage: p.choice.name for stage, p in picks.items()}, options)),
     )
 
 
@@ -101,9 +105,44 @@ def _asked_by(options: Options) -> str:
     return "What was asked for" if options.tier == "auto" else f"--tier {options.tier}"
 
 
-def _joined(hints: Iterable[str]) -> str:
-    each = dict.fromkeys(filter(None, hints))
-    return " ".join(hint if hint.endswith(".") else f"{hint}." for hint in each)
+def _lacks(missing: Iterable[Choice]) -> str:
+    """Return what stages lack, those together that lack the same."""
+    stages: dict[str, list[str]] = {}
+    for one in missing:
+        what = one.readiness.what.replace(f"no {TASKS[one.stage]} model", "no model")
+        stages.setdefault(what, []).append(WORDS[one.stage])
+    return "; ".join(f"{', '.join(words)}: {what}" for what, words in stages.items())
+
+
+def _steps(hints: Iterable[str]) -> str:
+    """Return what to do, in as few sentences as can be: one command gets all three models."""
+    each = list(dict.fromkeys(filter(None, hints)))
+    pulls = [found for hint in each if (found := _PULL.fullmatch(hint))]
+    if {pull[2] for pull in pulls} == set(TASKS.values()) and len({pull[1] for pull in pulls}) == 1:
+        each = [f"Get them: {pulls[0][1]}", *(hint for hint in each if not _PULL.fullmatch(hint))]
+    said: dict[str, list[str]] = {}
+    for hint in each:
+        start, _, end = hint.rpartition(" --")
+        said.setdefault(start if start.endswith(" with") else hint, []).append(f"--{end}")
+    # Without a stop at the end: what is copied from there is a command.
+    return ". ".join(
+        f"{start} {', '.join(ends)}" if start.endswith(" with") else start
+        for start, ends in said.items()
+    )
+
+
+def _unused(names: Mapping[str, str], options: Options) -> Iterator[str]:
+    """Say which models and providers were named in vain: another engine does the work."""
+    remote = False
+    for stage, name in names.items():
+        tier, task = registry.STAGES[stage][name].tier, TASKS[stage]
+        remote = remote or tier == "api"
+        told = {"model": tier == "lite", "api": tier != "api"}
+        for kind, vain in told.items():
+            if vain and getattr(options, f"{task}_{kind}") is not None:
+                yield f"--{task}-{kind} is not used ({WORDS[stage]}: {name})."
+    if options.api is not None and not remote:
+        yield "--api is not used: no engine asks a provider."
 
 
 def _one(stage: str, name: str, options: Options) -> Choice:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from dataclasses import replace
 from itertools import pairwise
 
 from vidsum.data import Coverage, Evidence, MediaInfo, Transcript
-from vidsum.errors import OptionError
+from vidsum.errors import MediaError, OptionError
+from vidsum.events import Noted
 from vidsum.pipeline.choosing import Engines
 from vidsum.pipeline.hearing import Hearing
 from vidsum.pipeline.run import Run
-from vidsum.pipeline.seeing import Seen, promised_end_s, see
+from vidsum.pipeline.seeing import Seen, eyes_work, promised_end_s, see
 from vidsum.transcribers.tracks import chosen_track
 from vidsum.wording import clock
 
@@ -23,27 +25,59 @@ _CUT_OFF_S, _CUT_OFF_SHARE = 1.0, 0.02
 
 
 def gather(run: Run) -> Evidence:
-    """Return all that was seen and heard. Raises: MediaError, OptionError, BackendMissing."""
+    """Return all that was seen and heard.
+
+    Raises: MediaError, OptionError, BackendMissing, BackendFailed.
+    """
     engines = run.engines  # what is missing is found out before minutes of work, not after
     info = _probe(run)
     _check_options(run, info)
     _tell(run, engines)
-    hearing = Hearing(run, info)
-    with ThreadPoolExecutor(1, "hearing") as pool:
-        heard = pool.submit(hearing.listen)
-        try:
-            seen = see(run, info, hearing) if info.video is not None else None
-            transcript = heard.result()
-        except BaseException:
-            run.stop()  # the ears would go on to the end of the sound, and nobody would care
-            raise
+    hearing = Hearing(run, info, "light" if info.video is None else eyes_work(run))
+    heard: Future[Transcript] = Future()
+    ears = threading.Thread(target=_listen, args=(hearing, heard), name="hearing", daemon=True)
+    ears.start()
+    try:
+        seen = None if info.video is None else _seen(run, info, hearing)
+        transcript = heard.result()
+    except Exception as exc:  # noqa: BLE001 - it is raised, or what led to it
+        run.stop(exc)  # the ears would go on to the end of the sound, and nobody would care
+        ears.join()  # two videos' models must not be in memory at once
+        raise run.cause or exc from None
+    except BaseException as exc:
+        # Nobody waits: a model that computes cannot be broken off. Who ends the process now
+        # should do it with os._exit, or the model's library may abort it.
+        run.stop(exc)
+        raise
     return _evidence(run, info, seen, transcript)
 
 
+def _seen(run: Run, info: MediaInfo, hearing: Hearing) -> Seen | None:
+    """Return what was seen; None when nothing was, but a model has heard something already."""
+    try:
+        return see(run, info, hearing)
+    except MediaError as exc:
+        if run.stopped or not run.has_answers:
+            raise
+        run.note("pictures-unreadable", f"The pictures are not used: {exc.message}", partial=True)
+        return None
+
+
+def _listen(hearing: Hearing, heard: Future[Transcript]) -> None:
+    """Run in the ears' thread."""
+    try:
+        heard.set_result(hearing.listen())
+    except BaseException as exc:  # noqa: BLE001 - it goes to whoever asks for the result
+        heard.set_exception(exc)
+
+
 def _tell(run: Run, engines: Engines) -> None:
+    for line in engines.unused:
+        run.listen(Noted("warning", line))
     tier = run.options.tier
     if tier == "auto":
-        run.tell_engines(f"{engines}{'; vidsum doctor shows more' if engines.better else ''}")
+        better = " (vidsum doctor says what would be better)" if engines.better else ""
+        run.tell_engines(f"{engines}{better}")
     else:
         run.inform(f"{engines} (--tier {tier})")
 

@@ -31,6 +31,8 @@ class Run:
     _engines: Engines | None = None
     _choosing: threading.Lock = field(default_factory=threading.Lock)
     _stopped: bool = False
+    _cause: BaseException | None = None
+    _answered: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, code: str, message: str, *, partial: bool = False) -> None:
@@ -39,10 +41,30 @@ class Run:
             self.notices.append(Notice(code, message, partial))
         self.listen(Noted("warning", message))
 
+    def answered(self) -> None:
+        """Take note that a model has answered: from now on there is something to lose."""
+        self._answered = True
+
+    @property
+    def has_answers(self) -> bool:
+        """Whether a model has answered anything yet."""
+        return self._answered
+
+    def go_on_without(self, exc: VidsumError) -> None:
+        """Take note that a backend gave up; what was done so far, by whomever, is kept.
+
+        Raises: the error itself as long as no model has answered: then nothing is lost, and who
+        waits should learn of it now and not after an hour.
+        """
+        if self._stopped or not self._answered:
+            raise exc
+        self.fail(exc)
+
     def fail(self, exc: VidsumError) -> None:
-        """Write down that a backend gave up on the way; what it had done is kept."""
+        """Write down that a backend gave up on the way, and say that the run goes on."""
         with self._lock:
             self.failures.append(f"{exc.message} {exc.hint}".strip())
+        self.listen(Noted("warning", f"{exc.message} The run goes on with what there is."))
 
     @property
     def engines(self) -> Engines:
@@ -65,6 +87,11 @@ class Run:
         """Whether this run was given up."""
         return self._stopped
 
+    @property
+    def cause(self) -> BaseException | None:
+        """Why this run was given up: what came first, not what that led to."""
+        return self._cause
+
     def open_decoder(self) -> Decoder:
         """Return a decode process for the video; the caller enters and leaves it.
 
@@ -82,10 +109,15 @@ class Run:
         with self._lock:
             self._on_stop.append(action)
 
-    def stop(self) -> None:
-        """Give the run up: end every decode process, whichever thread reads from it."""
+    def stop(self, cause: BaseException | None = None) -> None:
+        """Give the run up: end every decode process, whichever thread reads from it.
+
+        Nobody is told anything any more: a thread may still be at work for a while.
+        """
+        self.listen = ignore
         with self._lock:
             self._stopped = True
+            self._cause = self._cause or cause
             for decoder in self._decoders:
                 decoder.kill()
             actions = list(self._on_stop)

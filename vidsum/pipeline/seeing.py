@@ -19,7 +19,7 @@ from vidsum.data import (
     Sample,
     ScreenText,
 )
-from vidsum.errors import BackendFailed, DecodeStopped, MediaError, OptionError
+from vidsum.errors import BackendFailed, BackendMissing, DecodeStopped, MediaError, OptionError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.media.dedupe import keep_distinct
 from vidsum.media.messages import FramesReport
@@ -31,11 +31,15 @@ from vidsum.ocr.protocol import TextReader
 from vidsum.pipeline.hearing import Hearing
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.schedule import with_threads
+from vidsum.registry import Work
 from vidsum.wording import clock, shown
 
 TEXT_SIDE_PX = 1280
 PICTURE_SIDE_PX = 512
 """Longest side of a sample: what reading text wants, and what describing alone wants."""
+_TRIED = 5
+"""When so many pictures in the beginning could not be described, none will be."""
+_TOLD_WAIT_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,12 @@ def see(run: Run, info: MediaInfo, hearing: Hearing | None = None) -> Seen:
         captioner.close()
 
 
+def eyes_work(run: Run) -> Work:
+    """Return what the captioner of a run is busy with. Raises: BackendMissing."""
+    captioner: Captioner = registry.load("captioner", run.engines.captioner.name, run.options)
+    return captioner.work
+
+
 def _captioner(run: Run, hearing: Hearing | None) -> Captioner:
     """Return the captioner of a run, once the ears leave it the cores that it needs."""
     name, options = run.engines.captioner.name, run.options
@@ -94,8 +104,9 @@ class _Eyes:
             None if reader is None else registry.load("reader", reader.name, options)
         )
         self._alone = hearing is None or hearing.done
-        heavy = captioner.work == "cores" and self._alone
-        self._turns = Turns(WHOLE_PROCESS if heavy else OWN_THREAD)
+        self._own_threads = captioner.work in ("cores", "gpu")
+        whole = self._own_threads and self._alone
+        self._turns = Turns(WHOLE_PROCESS if whole else OWN_THREAD)
         self._decode_cpu_s = 0.0
         self._previous: Image | None = None
         self._observations: list[Observation] = []
@@ -188,15 +199,32 @@ class _Eyes:
             return self._hearing.words_around(sample.time_s)
 
     def _describe(self, requests: Iterator[CaptionRequest]) -> None:
-        """Take captions as they come. Raises: BackendFailed when none was worth keeping."""
+        """Take captions as they come.
+
+        Raises: BackendFailed, BackendMissing, as long as no model has answered anything.
+        """
         captions = self._captioner.caption(requests)
         try:
             while (caption := self._next_caption(captions)) is not None:
-                self._captions[caption.index] = caption
-        except BackendFailed as exc:
-            if self._run.stopped or not any(c.text for c in self._captions.values()):
-                raise
-            self._run.fail(exc)
+                self._take(caption)
+                if len(self._captions) == _TRIED:
+                    self._check_some()
+            self._check_some()
+        except (BackendFailed, BackendMissing) as exc:
+            self._run.go_on_without(exc)
+            self._captioner.close()
+
+    def _take(self, caption: Caption) -> None:
+        self._captions[caption.index] = caption
+        if caption.error is None and self._captioner.needs_pixels:
+            self._run.answered()
+
+    def _check_some(self) -> None:
+        """Raises: BackendFailed when all pictures so far could not be described."""
+        errors = [caption.error for caption in self._captions.values()]
+        if errors and all(errors):
+            raise BackendFailed(f"No picture could be described: {errors[0]}",
+                                "--captioner builtin needs no model.")  # fmt: skip
 
     def _next_caption(self, captions: Iterator[Caption]) -> Caption | None:
         with self._turns.running("describe"):
@@ -205,10 +233,7 @@ class _Eyes:
     def _described(self) -> Iterator[Observation]:
         """Yield the observations with their captions; say which have none, and why."""
         failed = [c for c in self._captions.values() if c.error is not None]
-        if failed and len(failed) == len(self._captions):
-            raise BackendFailed(f"No picture could be described: {failed[0].error}",
-                                "--captioner builtin needs no model.")  # fmt: skip
-        if failed:
+        if 0 < len(failed) < len(self._captions):
             times = ", ".join(clock(c.time_s) for c in failed[:5])
             more = " …" if len(failed) > 5 else ""
             text = (
@@ -255,10 +280,12 @@ class _Eyes:
         describe = StageMeter("describe", "image", self._captioner.name)
         captions = sum(1 for c in self._captions.values() if c.error is None)
         describe.add(captions=captions, **self._captioner.tally.counts)
-        describe.paid = self._captioner.work == "network" and bool(self._captions)
+        describe.paid = self._captioner.work == "network" and bool(self._captioner.tally.counts)
         # A model has threads of its own: beside the ears their share cannot be told.
-        told = self._alone or self._captioner.work != "cores"
+        told = self._alone or not self._own_threads
         self._record(describe, "describe", 0.0 if told else None)
+        if self._turns.taken("waiting")[0] >= _TOLD_WAIT_S:
+            self._record(StageMeter("wait", "audio", "hearing"), "waiting")
 
     def _record(self, account: StageMeter, watch: str, child_cpu_s: float | None = 0.0) -> None:
         wall_s, cpu_s = self._turns.taken(watch)

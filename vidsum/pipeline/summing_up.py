@@ -5,7 +5,7 @@ from __future__ import annotations
 from vidsum import registry
 from vidsum.costs.meter import WHOLE_PROCESS
 from vidsum.data import Bundle, Summary
-from vidsum.errors import BackendFailed
+from vidsum.errors import VidsumError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.pipeline.run import Run
 from vidsum.reasoner.protocol import Reasoner
@@ -16,13 +16,14 @@ FALLBACK = "extractive"
 def sum_up(run: Run, bundle: Bundle) -> Summary:
     """Return the summary; by the extractive reasoner when the chosen one fails.
 
-    Raises: BackendMissing, OptionError for a prompt that cannot be used.
+    Whatever keeps the chosen one from its work, a model that was removed meanwhile or a prompt
+    that cannot be used: what was seen and heard is not thrown away for it.
     """
     name = run.engines.reasoner.name
     run.listen(StageStarted("summarizing", "calls"))
     try:
         summary = _ask(run, name, bundle)
-    except BackendFailed as exc:
+    except VidsumError as exc:
         if name == FALLBACK:
             raise
         run.fail(exc)

@@ -167,7 +167,7 @@ def _samples(evidence: Evidence, step: float) -> str:
     elif captioned_by_model(evidence):
         seen = _described(evidence)
         those = "it was" if kept == 1 else "all were" if seen == kept else f"{spelled(seen)} were"
-        text += f"; {those} described by a model"
+        text += f"; {those} described by {_describer(evidence)}"
     if not kept:
         return f"{text}."
     if not _was_read(evidence):
@@ -176,15 +176,30 @@ def _samples(evidence: Evidence, step: float) -> str:
     return f"{text}; text was found on {spelled(lettered) if lettered else 'none'}."
 
 
+def _describer(evidence: Evidence) -> str:
+    """Return the name of the model that described pictures, where it is known."""
+    named = [one.caption.model for one in evidence.observations if one.caption]
+    return safe(next(filter(None, named), "")) or "a model"
+
+
 def _described(evidence: Evidence) -> int:
     """Return how many pictures a captioner described."""
     return sum(bool(one.caption and not one.caption.error) for one in evidence.observations)
 
 
 def _undescribed(evidence: Evidence) -> str:
-    """Return how many pictures a captioner failed on."""
-    failed = sum(bool(one.caption and one.caption.error) for one in evidence.observations)
-    return f"{counted(failed, 'picture').capitalize()} could not be described." if failed else ""
+    """Return how many pictures a captioner failed on, and how many it never came to."""
+    seen = evidence.observations
+    failed = sum(bool(one.caption and one.caption.error) for one in seen)
+    unasked = sum(one.caption is None for one in seen) if captioned_by_model(evidence) else 0
+    told = []
+    if failed:
+        told.append(f"{counted(failed, 'picture').capitalize()} could not be described.")
+    if unasked:
+        are = "was" if unasked == 1 else "were"
+        told.append(f"{counted(unasked, 'picture').capitalize()} {are} not described: the model "
+                    "had failed by then.")  # fmt: skip
+    return " ".join(told)
 
 
 def _kept(evidence: Evidence) -> str:
@@ -204,7 +219,7 @@ def _kept(evidence: Evidence) -> str:
     if not kept:
         return f"{'it' if rest == 1 else 'all'} {told}"
     seen = _described(evidence)
-    by = " by a model" if captioned_by_model(evidence) else ""
+    by = f" by {_describer(evidence)}" if captioned_by_model(evidence) else ""
     done = ["read"] if _was_read(evidence) else ["measured"] if 0 < seen < kept else []
     if seen:
         done.append(f"{'' if seen == kept else f'{spelled(seen)} of them '}described{by}")

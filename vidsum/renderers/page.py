@@ -146,14 +146,21 @@ def _receipt(receipt: Receipt) -> Table:
 
 def _counts(stage: StageCost) -> str:
     return ", ".join(
-        f"{number(value)} {_UNITS.get(name, name if value != 1 else name.removesuffix('s'))}"
+        f"{number(value)} {_UNITS.get(name, _unit(name, value))}"
         for name, value in stage.counts.items()
     )
 
 
+def _unit(name: str, value: float) -> str:
+    words = name.replace("_", " ")
+    return words.removesuffix("s") if value == 1 else words
+
+
 def _total(receipt: Receipt) -> Paragraph:
-    return Paragraph(total(receipt) + " Stages that ran side by side overlap in wall time.",
-                     quiet=True)  # fmt: skip
+    words = f"{total(receipt)} Stages that ran side by side overlap in wall time."
+    if any(stage.cpu_s is None for stage in receipt.stages):
+        words += " “?”: its CPU could not be told from that of others."
+    return Paragraph(words, quiet=True)
 
 
 def total(receipt: Receipt) -> str:

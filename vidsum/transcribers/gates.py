@@ -3,7 +3,8 @@
 Whisper invents text where there is no speech, and loops. Voice activity detection keeps most of
 that away from it; what gets through shows in its scores, in text that repeats itself, and in text
 that does not fit its time. A segment that fails is rejected and keeps the reason; one that comes
-near is flagged and stays.
+near is flagged with it. What is flagged is not certain to be wrong, but the pipeline leaves it out
+of the summary as well: all of it stays in the result's ``rejected``, to be read with the reason.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ MAX_COMPRESSION = 2.4
 """Text that packs better than this repeats itself. Source: openai/whisper, transcribe.py."""
 HOPELESS_COMPRESSION = 3.5
 """A window that packs like this is one loop; natural speech is at 1.3 to 2.0. Between the two it
-is flagged and not thrown away: half a minute can hold a refrain. Ours."""
+is heard again in halves, for half a minute can hold a refrain, and flagged if that does not help.
+Ours."""
 MIN_LOGPROB = -1.0
 """Below this Whisper itself calls a decoding failed. Source: as above."""
 MAX_NO_SPEECH = 0.6
@@ -109,6 +111,14 @@ def sift(candidates: Sequence[Candidate], earlier: Sequence[Segment] = ()) -> Si
 def fault(candidate: Candidate) -> str | None:
     """Return why a segment cannot be believed, None if nothing speaks against it."""
     return next(_faults(candidate), None)
+
+
+def failed(candidate: Candidate) -> bool:
+    """Tell whether a segment should be heard again in another way: it cannot be believed, or is
+    from a window that repeats itself, which Whisper, too, would decode anew."""
+    scores = candidate.segment.scores
+    packed = scores is not None and scores.compression_ratio > MAX_COMPRESSION
+    return packed or fault(candidate) is not None
 
 
 def loops(candidate: Candidate) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from vidsum.data import Segment, SpeechScores, Word
 from vidsum.errors import BackendFailed, BackendMissing
 from vidsum.media.audio import RATE_HZ
 from vidsum.media.onnx import keep_onnx_quiet
-from vidsum.transcribers.gates import Candidate, fault, loops
+from vidsum.transcribers.gates import Candidate, failed, loops
 from vidsum.transcribers.placing import Placing
 from vidsum.transcribers.speech_windows import Passage
 
@@ -78,10 +79,14 @@ def missing_files(folder: Path) -> list[str]:
 class Recogniser:
     """A loaded model. ``tally`` counts the windows that it heard."""
 
-    def __init__(self, folder: Path, device: Device, threads: int, tally: Tally,
-                 batch: int | None = None) -> None:  # fmt: skip
+    def __init__(
+        self, folder: Path, device: Device, threads: int, tally: Tally,
+        batch: int | None = None, closed: threading.Event | None = None,
+    ) -> None:  # fmt: skip
         """Load the model. ``batch`` is how many passages it hears at once; by default what pays
-        on the device. Raises: BackendMissing, BackendFailed."""
+        on the device. Once ``closed`` is set no further window is heard: one takes a large model
+        half a minute. Raises: BackendMissing, BackendFailed."""
+        self._closed = closed or threading.Event()
         self._folder = folder
         self._threads = threads
         self._tally = tally
@@ -145,7 +150,7 @@ class Recogniser:
                 parts = passage.cut(place.first + 1)
                 return [c for part in parts for c in self._whole(part, language, word_times, again)]
         candidates = _beside_loops(_candidates(found, passage, placing))
-        if again and any(map(fault, candidates)):
+        if again and any(map(failed, candidates)):
             halves = passage.parts()
             if len(halves) > 1:
                 return [
@@ -162,7 +167,7 @@ class Recogniser:
         # In a batch an unfinished last segment is lost.
         unheard_s = placing.speech_after(found[-1].end if found else 0.0)
         if (unheard_s > _UNHEARD_S or any(p.first != p.last for p in places)
-                or any(map(fault, candidates))):  # fmt: skip
+                or any(map(failed, candidates))):  # fmt: skip
             return self._whole(passage, language, word_times)
         return candidates
 
@@ -208,6 +213,8 @@ class Recogniser:
 
     @contextlib.contextmanager
     def _guarded(self, what: str = "used") -> Iterator[None]:
+        if self._closed.is_set():
+            raise BackendFailed(f"The speech model {self._folder} was closed.")
         try:
             yield
         except (RuntimeError, MemoryError, ValueError, OSError) as exc:

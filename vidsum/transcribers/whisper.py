@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -43,7 +44,7 @@ def ready(options: Options) -> Readiness:
     if missing:
         return Readiness(False, f"the speech model {model.name} lacks {', '.join(missing)}",
                          "Get it again: vidsum models pull speech")  # fmt: skip
-    return Readiness(True, f"{model.name} ({choose_device(options.gpu_layers)})")
+    return Readiness(True, f"{model.name}, {choose_device(options.gpu_layers)}")
 
 
 class WhisperTranscriber(Transcriber):
@@ -56,11 +57,13 @@ class WhisperTranscriber(Transcriber):
         self._threads = options.threads or usable_cores()
         self._device: Device = choose_device(options.gpu_layers)
         self._recogniser: Recogniser | None = None
+        self._closed = threading.Event()
         self.work: Work = "gpu" if self._device.name == "cuda" else "cores"
         self.tally = Tally()
 
     def close(self) -> None:
-        """Let go of the model."""
+        """Let go of the model; whoever uses it stops after the window that it is at."""
+        self._closed.set()
         self._recogniser = None
 
     def transcribe(self, request: TranscriptRequest) -> Transcript | None:
@@ -121,11 +124,13 @@ class WhisperTranscriber(Transcriber):
         yield from cut
 
     def _loaded(self) -> Recogniser:
-        if self._recogniser is None:
-            self._recogniser = Recogniser(
-                self._local.model, self._device, self._threads, self.tally
+        recogniser = self._recogniser
+        if recogniser is None:
+            recogniser = Recogniser(
+                self._local.model, self._device, self._threads, self.tally, closed=self._closed
             )
-        return self._recogniser
+            self._recogniser = recogniser
+        return recogniser
 
     def _source(self, state: _State, damaged: bool) -> str:
         if state.heard_s == 0:
