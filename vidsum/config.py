@@ -253,7 +253,8 @@ class Options:
     api: str | None = _option(
         None, api_address,
         "Provider (openai, openrouter, ollama, lmstudio, vllm, llama-server) or base URL for "
-        "remote engines. Default: openai.", metavar="URL",
+        "remote engines. In the auto tier it is for the tasks that a model is named for, else for "
+        "the summary. Default: openai.", metavar="URL",
     )  # fmt: skip
     caption_api: str | None = _option(
         None, api_address, "The same for descriptions alone. Default: --api.", metavar="URL"

@@ -77,6 +77,8 @@ def _tell(run: Run, engines: Engines) -> None:
     tier = run.options.tier
     if tier == "auto":
         better = " (vidsum doctor says what would be better)" if engines.better else ""
+        for hint in engines.better:
+            run.inform(f"better: {hint}")
         run.tell_engines(f"{engines}{better}")
     else:
         run.inform(f"{engines} (--tier {tier})")
