@@ -131,7 +131,9 @@ def test_an_address_with_a_secret_in_it_is_refused_and_not_repeated(url: str) ->
     assert "sesame" not in caught.value.message + caught.value.hint
 
 
-@pytest.mark.parametrize("bad", ["ftp://host/v1", "http:///v1", "two words", "-", "http://[:]", "https://a／b"])
+@pytest.mark.parametrize(
+    "bad", ["ftp://host/v1", "http:///v1", "two words", "-", "http://[:]", "https://a／b"]
+)
 def test_what_is_no_address_is_refused(bad: str) -> None:
     with pytest.raises(OptionError, match="--api takes a provider's name or a base URL"):
         resolve({"api": bad}, {}, None)

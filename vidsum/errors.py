@@ -7,6 +7,7 @@ VidsumError
 ├── BackendMissing     4  a model, an extra or a program is not there
 ├── BackendFailed      5  a backend or provider failed
 │   └── RequestFailed  5  one request failed; the next one may do better
+│       └── RequestTooLong  5  it had more tokens than the model takes
 └── OutputError        8  the result could not be written
 
 Exit codes 0, 1, 7 and 130 belong to no class: all went well, a bug of ours, some of it is
@@ -63,6 +64,10 @@ class BackendFailed(VidsumError):
 
 class RequestFailed(BackendFailed):
     """A backend could not answer one request; the next one may do better."""
+
+
+class RequestTooLong(RequestFailed):
+    """A request had more tokens than the model takes: it may do in smaller pieces."""
 
 
 class OutputError(VidsumError):

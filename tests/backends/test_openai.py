@@ -30,7 +30,14 @@ from vidsum.backends.pictures import FINE_SIDE_PX, SIDE_PX, jpeg
 from vidsum.backends.retrying import Retrying, wished_wait_s
 from vidsum.config import Options
 from vidsum.data import ChatRequest, Usage
-from vidsum.errors import BackendFailed, BackendMissing, OptionError, RequestFailed, VidsumError
+from vidsum.errors import (
+    BackendFailed,
+    BackendMissing,
+    OptionError,
+    RequestFailed,
+    RequestTooLong,
+    VidsumError,
+)
 
 QUICK = Retrying(base_s=0.001, cap_s=0.002)
 SCHEMA = {
@@ -546,7 +553,7 @@ def test_a_picture_that_is_not_understood_ends_alone() -> None:
 )
 def test_too_long_is_said_and_not_repeated(refusal: Answer) -> None:
     with Conversation(refusal) as talk:
-        error = talk.fails_with(RequestFailed, FORMED)
+        error = talk.fails_with(RequestTooLong, FORMED)
         assert "too long for tinyvlm" in error.message
         assert len(talk.asked) == 1
 

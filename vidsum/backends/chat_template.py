@@ -9,6 +9,7 @@ from typing import Any
 PICTURE = "<__media__>"
 """Where a picture goes in a text. Source: mtmd.h, mtmd_default_marker."""
 _PROBE_SYSTEM, _PROBE_PROMPT = "first\n'line'", "second\n'line'"
+_PAIR = re.compile(r"\S(?=\S)")
 Messages = list[dict[str, Any]]
 
 
@@ -34,7 +35,7 @@ class ChatTemplate:
         except jinja2.TemplateError as exc:
             raise ValueError(f"its chat template cannot be read: {exc}") from exc
         self._added = bos if adds_bos else ""
-        known = sorted({PICTURE, *(m for m in marks if len(m) > 1)}, key=len, reverse=True)
+        known = sorted({PICTURE, *filter(_PAIR.search, marks)}, key=len, reverse=True)
         self._marks = re.compile("|".join(map(re.escape, known)))
         self._form = self._working_form()
 
@@ -70,15 +71,20 @@ class ChatTemplate:
         try:
             # No hidden thinking: the answer is bounded, and thoughts would use it up.
             text = str(self._formatter(messages=messages, enable_thinking=False).prompt)
-        except (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError) as exc:
+        except (jinja2.TemplateError, ArithmeticError, AttributeError, LookupError, MemoryError,
+                RuntimeError, TypeError, ValueError) as exc:  # fmt: skip
             raise ValueError(f"its chat template fails: {exc}") from exc
         return text.removeprefix(self._added)
 
     def _broken(self, text: str) -> str:
         """Put a space into all that the tokenizer would take for a control token."""
-        while (broken := self._marks.sub(lambda m: f"{m[0][0]} {m[0][1:]}", text)) != text:
+        while (broken := self._marks.sub(lambda m: _PAIR.sub(_apart, m[0], 1), text)) != text:
             text = broken
         return text
+
+
+def _apart(found: re.Match[str]) -> str:
+    return f"{found[0]} "
 
 
 def _parts(system: str, prompt: str, pictures: int) -> Messages:

@@ -16,7 +16,7 @@ from vidsum.backends.native_log import native_log
 from vidsum.backends.protocol import ChatBackend
 from vidsum.backends.sampling import NoTokenFits
 from vidsum.data import ChatRequest, Origin, Reply, Usage
-from vidsum.errors import BackendFailed, RequestFailed
+from vidsum.errors import BackendFailed, RequestFailed, RequestTooLong
 from vidsum.wording import escaped
 
 CONTEXT_TOKENS = 8192
@@ -83,6 +83,7 @@ class LlamaChat(ChatBackend):
         with self._lock:
             clock = Clock()
             model = self._ready(clock)
+            native_log().forget()
             try:
                 question = self._ask(model, request, clock)
                 with clock.timed("generate"):
@@ -129,6 +130,8 @@ class LlamaChat(ChatBackend):
             with clock.timed("load"):
                 self._loaded = self._load()
             self.context_tokens = self._loaded.context_tokens
+            if self._closed:  # meanwhile, by a thread that found nothing to stop yet
+                raise self._was_closed()
         return self._loaded
 
     def _was_closed(self) -> BackendFailed:
@@ -152,7 +155,7 @@ class LlamaChat(ChatBackend):
         """Refuse what leaves no room for an answer. Raises: RequestFailed."""
         room = model.context_tokens - tokens
         if room < min(max_tokens, _LEAST_ANSWER_TOKENS):
-            raise RequestFailed(
+            raise RequestTooLong(
                 f"The prompt has {tokens:,} tokens and leaves no room for an answer: the model "
                 f"{self.model} takes {model.context_tokens:,} in all."
             )
@@ -160,7 +163,7 @@ class LlamaChat(ChatBackend):
     def _grammar(self, schema: Mapping[str, Any] | None) -> str | None:
         try:
             return None if schema is None else grammar_of(schema)
-        except (ValueError, TypeError, AttributeError) as exc:
+        except (ValueError, TypeError, AttributeError, RecursionError) as exc:
             raise RequestFailed(f"The form of the answer is not understood: {exc}.") from exc
 
     def _failed(self, exc: Exception) -> RequestFailed:

@@ -6,6 +6,7 @@ Not safe to use from two threads at once: :mod:`vidsum.backends.llama` locks.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import functools
 import threading
 import weakref
@@ -23,6 +24,10 @@ from vidsum.errors import BackendFailed, BackendMissing
 from vidsum.wording import escaped, shown
 
 BATCH_TOKENS = 512
+_CORE_BATCH_TOKENS = 128
+"""What is evaluated at once on cores. As fast as 512 there (measured, SmolVLM2 256M), and nothing
+can be stopped within a batch: with a large model one of 512 takes half a minute."""
+_PIECE_BYTES = 64
 _HINTS = {
     "data is not within": "The file may be cut off: get it again.",
     "failed to seek": "The file may be cut off: get it again.",
@@ -69,8 +74,7 @@ class GgufModel:
         # At the interpreter's end too: llama.cpp complains of a model that nobody closed.
         self._finalizer = weakref.finalize(self, self.stack.close)
         try:
-            self.llm = self._load(context_tokens)
-            self.context_tokens = min(context_tokens, self.llm.n_ctx())
+            self.llm, self.context_tokens = self._load(context_tokens)
             self.template = self._chat_template()
         except BaseException:
             self.close()
@@ -81,22 +85,25 @@ class GgufModel:
         """Let go of the model; may be called twice."""
         self._finalizer()
 
-    def _load(self, context_tokens: int) -> Any:
+    def _load(self, context_tokens: int) -> tuple[Any, int]:
+        """Return the model and its context. llama.cpp's own figure for that is rounded up."""
         import llama_cpp
 
         llm = self._open(context_tokens)
         trained_for = int(llama_cpp.llama_model_n_ctx_train(llm.model))
-        if trained_for < context_tokens:
+        if 0 < trained_for < context_tokens:
             llm.close()  # the room for more tokens than it can use may be gigabytes
-            llm = self._open(trained_for)
+            llm, context_tokens = self._open(trained_for), trained_for
         self.stack.callback(llm.close)
-        return llm
+        return llm, context_tokens
 
     def _open(self, context_tokens: int) -> Any:
+        import jinja2
+
         native_log().forget()
         try:
             return llama_class()(
-                str(self.path),
+                _NativePath(self.path),
                 n_ctx=context_tokens,
                 n_batch=BATCH_TOKENS,
                 n_ubatch=BATCH_TOKENS,
@@ -105,6 +112,9 @@ class GgufModel:
                 n_gpu_layers=self.gpu_layers,
                 verbose=False,
             )
+        except jinja2.TemplateError as exc:  # it reads them all at once
+            raise self.unusable(f"a chat template in it cannot be read: {escaped(str(exc))}",
+                                self.path) from exc  # fmt: skip
         except (ValueError, RuntimeError, AssertionError, OSError, MemoryError) as exc:
             raise self.unusable(native_log().reason() or escaped(str(exc)), self.path) from exc
 
@@ -113,7 +123,8 @@ class GgufModel:
         known = (hint for part, hint in _HINTS.items() if part in reason)
         hint = "If the GPU has too little memory: --gpu-layers 0." if self.gpu_layers else ""
         hint = next(known, hint)
-        return BackendFailed(f"The model {shown(path)} cannot be loaded: {reason}.", hint)
+        return BackendFailed(f"The model {shown(path)} cannot be loaded: {reason.rstrip('.')}.",
+                             hint)  # fmt: skip
 
     def _chat_template(self) -> ChatTemplate:
         import llama_cpp
@@ -146,7 +157,7 @@ class GgufModel:
     def _piece(self, token: int) -> str:
         if token < 0:
             return ""
-        return str(self.llm.detokenize([token], special=True).decode("utf-8", "replace"))
+        return self._text_of([token], special=True)
 
     @property
     def vocab(self) -> Any:
@@ -157,8 +168,36 @@ class GgufModel:
 
     def tokens_of(self, text: str, *, whole: bool = False) -> list[int]:
         """Return a text's tokens; a ``whole`` conversation begins with the model's own mark."""
+        import llama_cpp
+
         raw = text.encode("utf-8", "replace")
-        return list(self.llm.tokenize(raw, add_bos=whole, special=True))
+        most = len(raw) + 2
+        while True:
+            # llama-cpp-python makes room for as many as the model was trained for: gigabytes.
+            tokens = (llama_cpp.llama_token * most)()
+            count = llama_cpp.llama_tokenize(self.vocab, raw, len(raw), tokens, most, whole, True)
+            if count >= 0:
+                return list(tokens[:count])
+            most = -count
+
+    def _text_of(self, tokens: Sequence[int], *, special: bool = False) -> str:
+        """Return the text of tokens, the ``special`` ones as well.
+
+        llama-cpp-python loses every token of more than 32 bytes: rules, runs of spaces.
+        """
+        import llama_cpp
+
+        pieces: list[bytes] = []
+        for token in tokens:
+            most = _PIECE_BYTES
+            while True:
+                room = ctypes.create_string_buffer(most)
+                count = llama_cpp.llama_token_to_piece(self.vocab, token, room, most, 0, special)
+                if count >= 0:
+                    break
+                most = -count
+            pieces.append(room.raw[:count])
+        return b"".join(pieces).decode("utf-8", "replace")
 
     def forget(self) -> None:
         """Count on nothing in the cache: the next call evaluates all anew."""
@@ -189,14 +228,19 @@ class GgufModel:
 
     def evaluate(self, tokens: Sequence[int]) -> None:
         """Evaluate text after all that was evaluated so far. Raises: RuntimeError, Stopped."""
-        for start in range(0, len(tokens), BATCH_TOKENS):
-            if self.stopping.is_set():
-                raise Stopped
-            batch = list(tokens[start : start + BATCH_TOKENS])
+        step = BATCH_TOKENS if self.gpu_layers else _CORE_BATCH_TOKENS
+        for start in range(0, len(tokens), step):
+            self.check_stopping()
+            batch = list(tokens[start : start + step])
             known = self.llm.n_tokens == len(self._held)  # no picture in between
             self.llm.eval(batch)
             if known:
                 self._held += batch
+
+    def check_stopping(self) -> None:
+        """Raises: Stopped when somebody asked for it."""
+        if self.stopping.is_set():
+            raise Stopped
 
     def generate(self, max_tokens: int, temperature: float, grammar: str | None) -> Generated:
         """Write the answer. Raises: ValueError for the grammar, NoTokenFits, RuntimeError,
@@ -220,7 +264,7 @@ class GgufModel:
         """Return the answer in the tokens that the model wrote; thoughts only stand before plain
         text, for a grammar has no place for them.
         """
-        text = self.llm.detokenize(written).decode("utf-8", "replace")
+        text = self._text_of(written)
         if cut:
             text = text.rstrip("\ufffd")  # half a letter
         said = without_thoughts(text) if plain else text.strip()
@@ -228,6 +272,13 @@ class GgufModel:
         if said != text.strip():
             thought_tokens = max(0, len(written) - len(self.tokens_of(said)))
         return Generated(said, len(written), thought_tokens, cut)
+
+
+class _NativePath(str):
+    """A path as llama-cpp-python wants it, which need not be UTF-8: it encodes it for C."""
+
+    def encode(self, encoding: str = "utf-8", errors: str = "strict") -> bytes:
+        return super().encode(encoding, "surrogateescape")
 
 
 @functools.cache

@@ -92,7 +92,6 @@ class LlamaVision(LlamaChat):
         if not request.images:
             return super()._ask(model, request, clock)
         text = model.template.render(request.system, request.prompt, len(request.images))
-        native_log().forget()
         with self._chunks(text, request.images, clock) as chunks:
             steps = self._steps(model, chunks)
             tokens = sum(map(_tokens_in, steps))
@@ -167,10 +166,11 @@ class LlamaVision(LlamaChat):
         return steps if in_tiles else kept
 
     def _look(self, model: GgufModel, chunk: Any, clock: Clock) -> None:
-        """Encode a picture and have the model read it. Raises: RuntimeError."""
+        """Encode a picture and have the model read it. Raises: RuntimeError, Stopped."""
         import llama_cpp
         from llama_cpp import mtmd_cpp
 
+        model.check_stopping()
         with clock.timed("encode"):
             if mtmd_cpp.mtmd_encode_chunk(self._encoder, chunk):
                 raise RuntimeError("the picture could not be encoded")

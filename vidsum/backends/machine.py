@@ -6,6 +6,8 @@ import math
 import os
 from pathlib import Path
 
+from vidsum.backends.native_log import native_log
+
 _QUOTA = Path("/sys/fs/cgroup/cpu.max")
 
 
@@ -34,6 +36,7 @@ def layers_on_gpu(asked: int | None) -> int:
     """
     import llama_cpp
 
+    native_log()  # a build for GPUs tells of each that it finds
     if not llama_cpp.llama_supports_gpu_offload():
         return 0
     return -1 if asked is None else asked

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from vidsum.backends.keys import Secret, key_hint, redact
 from vidsum.backends.providers import Endpoint, RemoteTask
 from vidsum.backends.retrying import wished_wait_s
-from vidsum.errors import BackendFailed, RequestFailed
+from vidsum.errors import BackendFailed, RequestFailed, RequestTooLong
 from vidsum.wording import escaped, safe
 
 Kind = Literal["away", "dropped", "timeout", "insecure", "status", "garbled", "spoilt"]
@@ -194,8 +194,8 @@ def _unreached(refusal: Refusal, asked: Asked, persistent: bool) -> BackendFaile
 
 def _of_this_request(refusal: Refusal, asked: Asked) -> BackendFailed | None:
     if refusal.too_long:
-        return RequestFailed(f"The request is too long for {escaped(asked.model)}"
-                             f"{_quoted(refusal)}.")  # fmt: skip
+        return RequestTooLong(f"The request is too long for {escaped(asked.model)}"
+                              f"{_quoted(refusal)}.")  # fmt: skip
     if refusal.status in (400, 403, 422) and _FILTER.search(refusal.about):
         return RequestFailed(f"The content filter of {asked.endpoint.name} refused the request"
                              f"{_quoted(refusal)}.")  # fmt: skip

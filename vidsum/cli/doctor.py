@@ -27,8 +27,9 @@ def doctor(ctx: click.Context, /, as_json: bool, config: Path | None,
            quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
     """Show what each stage would use on this machine, and what would make it better.
 
-    Takes the options of a run that choose engines: vidsum doctor --tier local says whether that tier would work, and
-    ends with 4 if not. Nothing is loaded, and nothing is asked over the network.
+    Takes the options of a run that choose engines: vidsum doctor --tier local says whether that
+    tier would work, and ends with 4 if not. Nothing is loaded, and nothing is asked over the
+    network.
     """
     from vidsum.cli.output import write_stdout
     from vidsum.pipeline.checkup import machine, stages

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -10,7 +9,7 @@ from typing import Any, Final, Generic, TypeVar
 from vidsum.backends.protocol import ChatBackend
 from vidsum.costs.tally import Tally
 from vidsum.data import ChatRequest, Reply
-from vidsum.errors import BackendFailed, RequestFailed
+from vidsum.errors import BackendFailed, RequestFailed, RequestTooLong
 from vidsum.reasoner.answer import Limits, Malformed, without_text_bounds
 from vidsum.reasoner.prompting import SYSTEM
 from vidsum.reasoner.protocol import Advanced
@@ -32,8 +31,6 @@ _READ_SHARE: Final = 0.6
 at most on most languages, see :func:`vidsum.tokens.count`."""
 _LONG_TOKENS: Final = 1_000
 _ASCII: Final = bytes(range(128))
-_TOO_LONG: Final = re.compile(r"\btoo long\b|\bno room\b")
-"""How backends say that a prompt does not fit."""
 
 
 class TooLong(BackendFailed):
@@ -155,7 +152,7 @@ class Asker:
         except BackendFailed as exc:
             if self._tally.counts == counted:  # else the backend told of it already
                 self._tally.add_failure()
-            if _TOO_LONG.search(exc.message):
+            if isinstance(exc, RequestTooLong):
                 self._refused_tokens = self.context_tokens - self.room(prompt) + room_tokens
                 hint = exc.hint or "Say how much it takes at once: --reason-context TOKENS."
                 raise TooLong(exc.message, hint) from exc
