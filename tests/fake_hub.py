@@ -22,6 +22,7 @@ from typing import Any
 from urllib.parse import unquote
 
 _RESOLVE = re.compile(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
+_ENDLESS_BYTES = 100 << 20
 _STORED = re.compile(r"/stored/([^/]+/[^/]+)/([0-9a-f]{40})/(.+)")
 
 
@@ -59,6 +60,7 @@ class FakeHub:
     stall_after: dict[str, int] = field(default_factory=dict)
     other_bytes: dict[str, bytes] = field(default_factory=dict)
     claimed_size: dict[str, int] = field(default_factory=dict)
+    endless: set[str] = field(default_factory=set)
     ignore_range: bool = False
     status: int | None = None
     go_on: threading.Event = field(default_factory=threading.Event)
@@ -172,7 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
         if asked and not hub.ignore_range:
             start = int(asked[1])
             headers |= {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
-        self._head(206 if start else 200, headers | {"Accept-Ranges": "bytes"}, len(data) - start)
+        length = None if name in hub.endless else len(data) - start
+        self._head(206 if start else 200, headers | {"Accept-Ranges": "bytes"}, length)
         if self.command == "GET":
             self._send_bytes(name, data[start:])
 
@@ -191,6 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
                 hub.go_on.wait(60)
             self.wfile.write(data[len(first) :])
             self.served.sent_bytes = len(data)
+            while name in hub.endless and self.served.sent_bytes < _ENDLESS_BYTES:
+                self.served.sent_bytes += self.wfile.write(bytes(1 << 20))
         except OSError:
             self.close_connection = True  # whoever asked has gone away
 
@@ -199,12 +204,16 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "GET":
             self.wfile.write(json.dumps({}).encode())
 
-    def _head(self, status: int, headers: dict[str, str], length: int) -> None:
+    def _head(self, status: int, headers: dict[str, str], length: int | None) -> None:
+        """``length`` None: the body ends when the connection does."""
         self.served.status = status
         self.send_response(status)
         for key, value in headers.items():
             self.send_header(key, value)
-        self.send_header("Content-Length", str(length))
+        if length is None:
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(length))
         self.end_headers()
 
 

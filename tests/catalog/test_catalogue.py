@@ -95,6 +95,14 @@ def test_a_class_means_its_best_model_that_fits(state: Path) -> None:
         (('role = "model"', 'role = "model"\nsize = -1'), "mine: size must be a whole number"),
         (('role = "model"', 'role = "model"\nsha256 = "abc"'), "mine: sha256 is not valid"),
         (('"mine"', '"tiny"'), "'tiny' is taken"),
+        (('"me/mine"', '"me/mi--ne"'), "mine: repo is not valid"),
+        (('"me/mine"', '"me/mine.git"'), "mine: repo is not valid"),
+        (('"me/mine"', '"me/mine-"'), "mine: repo is not valid"),
+        (('"p.gguf"', '"m.gguf"'), "mine: two files have the same name"),
+        (('"me/mine"', '"me/mine"\nlicence = "\\u001b[31mMIT"'), "mine: licence must be one line"),
+        (('"me/mine"', '"me/mine"\nnote = 5'), "mine: note must be one line"),
+        (('"me/mine"', '"me/mine"\nmemory_mb = 1' + "0" * 400), "mine: memory_mb is too large"),
+        (("[[model]]", "x = " + "[" * 5000), "is not valid TOML"),
         (("[[model]]", "[[models]]"), "unknown key 'models'"),
         (("[[model]]", "[model"), "is not valid TOML"),
     ],
@@ -106,3 +114,9 @@ def test_a_wrong_catalogue_is_said_and_nothing_else(
     with pytest.raises(OptionError, match=re.escape(said)) as raised:
         catalogue()
     assert str(state / "catalog.toml") in raised.value.message
+
+
+def test_the_state_folder_of_a_user_who_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIDSUM_HOME", "~nobody-here/x")
+    with pytest.raises(OptionError, match="VIDSUM_HOME names the home"):
+        catalogue()

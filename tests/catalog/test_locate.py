@@ -12,7 +12,7 @@ from models import MMPROJ, VLM, WHISPER
 
 from vidsum.catalog.entry import LocalModel, Task
 from vidsum.catalog.locate import find
-from vidsum.errors import BackendMissing
+from vidsum.errors import BackendMissing, OptionError
 
 REPO = "them/eye"
 FILES = {"eye.gguf": "model", "mmproj-eye.gguf": "mmproj"}
@@ -123,7 +123,9 @@ def test_paths_with_the_encoder_beside_them_or_named(home: Path) -> None:
     assert find("reason", str(alone)).mmproj is None
     for name in ("mmproj-1.gguf", "mmproj-2.gguf"):
         (home / name).write_bytes(MMPROJ.read_bytes())
-    with pytest.raises(BackendMissing, match="there is 2 of them") as raised:
+    with pytest.raises(
+        BackendMissing, match=r"there are 2: mmproj-1.gguf, mmproj-2.gguf"
+    ) as raised:
         find("caption", str(alone))
     assert "--mmproj FILE" in raised.value.hint
 
@@ -212,3 +214,61 @@ def test_models_of_other_programs_are_never_taken_unasked(tmp_path: Path) -> Non
     ollama(tmp_path / ".ollama/models", "registry.ollama.ai/library/tiny-eye/latest", VLM, MMPROJ)
     assert best(machine).startswith("There is no caption model on this machine.")
     assert best(machine, "ollama:tiny-eye") == "ollama:tiny-eye Ollama"
+
+
+@pytest.mark.parametrize("asked", ["~nobody-here/m.gguf", "a" * 300, "m\0.gguf", "/\0"])
+def test_paths_that_cannot_be_are_not_here(home: Path, asked: str) -> None:
+    with pytest.raises(BackendMissing):
+        find("reason", asked)
+
+
+def test_a_name_comes_before_a_file_and_a_slash_makes_a_file(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(home)
+    for name in ("small", "own", "caf\udce9.gguf"):
+        Path(name).write_bytes(VLM.read_bytes())
+        assert find("reason", f"./{name}").model == home / name
+        assert find("reason", f"~/{name}").model == home / name
+    assert find("reason", "own").model == home / "own"
+    with pytest.raises(BackendMissing, match="There is no small reason model"):
+        find("reason", "small")
+
+
+def test_an_encoder_goes_with_a_class_and_not_with_nothing(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    machine.catalogue(eye("eye-t"))
+    cached(machine, "them/eye-t", "x", eye_files())
+    told = machine.python(f"""
+from pathlib import Path
+from vidsum.catalog.locate import find
+print(find("caption", "tiny", Path({str(MMPROJ)!r})).mmproj)
+""")
+    assert told.strip() == str(MMPROJ)
+    with pytest.raises(OptionError, match="--mmproj goes with a model"):
+        find("caption", None, MMPROJ)
+
+
+def test_a_model_in_parts_is_its_first_file_and_needs_all(home: Path) -> None:
+    parts = [home / f"m-0000{number}-of-00003.gguf" for number in (1, 2, 3)]
+    for part in parts:
+        part.write_bytes(VLM.read_bytes())
+    for part in parts:
+        assert find("reason", str(part)).model == parts[0]
+    folder = home / ".lmstudio" / "models" / "them" / "large-GGUF"
+    folder.mkdir(parents=True)
+    for part in parts:
+        (folder / part.name).write_bytes(VLM.read_bytes())
+    assert find("reason", "lmstudio:large-GGUF").model == folder / parts[0].name
+    parts[1].unlink()
+    with pytest.raises(BackendMissing, match=r"m-00002-of-00003\.gguf is no GGUF file"):
+        find("reason", str(parts[0]))
+
+
+def test_lm_studios_older_folder_may_be_a_link_to_the_newer(home: Path) -> None:
+    folder = home / ".lmstudio" / "models" / "them" / "tiny-GGUF"
+    folder.mkdir(parents=True)
+    (folder / "tiny.gguf").write_bytes(VLM.read_bytes())
+    (home / ".cache").mkdir()
+    (home / ".cache" / "lm-studio").symlink_to(home / ".lmstudio")
+    assert find("reason", "lmstudio:tiny").model == folder / "tiny.gguf"

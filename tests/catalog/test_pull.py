@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import resource
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -157,8 +158,9 @@ def test_the_next_pull_goes_on_after_an_interruption(
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(how)
-    out, _ = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, "")
+    assert ("the same command goes on from there" in err) == (how is signal.SIGINT)
     assert machine.run("path", "eye")[0] == 4, "half a model is no model"
     hub.go_on.set()
     assert machine.run("pull", "eye", "-q")[0] == 0
@@ -207,11 +209,16 @@ def test_a_checksum_in_the_catalogue_counts_more_than_the_hubs(
 def test_a_disk_that_is_too_small_is_said_before_the_download(
     machine: Machine, hub: FakeHub
 ) -> None:
-    hub.claimed_size["eye.gguf"] = 10**16
-    code, _, err = machine.run("pull", "eye")
-    assert code == 8
-    assert "10,000,000,000 MB are still to come, and" in err
-    assert hub.gets("eye.gguf") == []
+    each = 49_000_000_000  # the hub gives nothing larger in one piece
+    names = [f"part-{n}.bin" for n in range(shutil.disk_usage(machine.folder).free // each + 1)]
+    hub.put("them/huge", "first huge", dict.fromkeys(names, b"x"))
+    hub.claimed_size |= dict.fromkeys(names, each)
+    roles = {name: "part" if number else "model" for number, name in enumerate(names)}
+    machine.catalogue(entry("huge", "speech", "good", "them/huge", roles))
+    code, _, err = machine.run("pull", "huge")
+    assert code == 8, err
+    assert f"{len(names) * each // 10**6:,} MB are still to come, and" in err
+    assert hub.gets(names[0]) == []
 
 
 def test_a_disk_that_fills_up_on_the_way_ends_with_code_8(machine: Machine, hub: FakeHub) -> None:
@@ -357,3 +364,120 @@ def test_a_class_means_one_model_a_task(machine: Machine) -> None:
     ]
     assert said == ["eye", "ear", "qwen2.5-1.5b"]
     assert len(out.splitlines()) == 3, "what came before the failure is here, and said"
+
+
+def test_a_body_without_end_is_cut_off_and_removed(machine: Machine, hub: FakeHub) -> None:
+    hub.endless.add("eye.gguf")
+    code, out, err = machine.run("pull", "eye")
+    assert (code, out) == (5, "")
+    assert f"More bytes came of eye.gguf of {REPO} than it has; they were removed" in err
+    assert leftovers(machine) == []
+    assert hub.gets("eye.gguf")[0].sent_bytes < len(MODEL) + 4 * BLOCK
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (-5, "does not say which bytes eye.gguf"),
+        (60 * 10**9, "eye.gguf of .* is larger than 50 GB"),
+    ],
+)
+def test_a_size_that_cannot_be_is_refused(
+    machine: Machine, hub: FakeHub, size: int, said: str
+) -> None:
+    hub.claimed_size["eye.gguf"] = size
+    code, _, err = machine.run("pull", "eye")
+    assert (code, bool(re.search(said, err))) == (5, True), err
+    assert hub.gets("eye.gguf") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("HF_ENDPOINT", "hub", "HF_ENDPOINT is no address of a model hub"),
+        ("HF_ENDPOINT", "file:///etc", "HF_ENDPOINT is no address of a model hub"),
+        ("HF_ENDPOINT", "http://hub:99999", "HF_ENDPOINT is no address of a model hub"),
+        ("HF_ENDPOINT", "http://[", "A setting of the model hub's library is wrong"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "soon", "A setting of the model hub's library is wrong"),
+        ("HF_TOKEN", "hf_s\xe9cret", "Check HF_TOKEN"),
+        (
+            "http_proxy",
+            "gopher://me:hf_s\xe9cret@proxy",
+            "Check HF_TOKEN, HTTPS_PROXY and HTTP_PROXY",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_and_not_shown(
+    machine: Machine, name: str, value: str, said: str
+) -> None:
+    code, out, err = machine.run("pull", "eye", env={name: value})
+    assert (code, out, said in err) == (2, "", True), err
+    assert "cret" not in err
+
+
+def test_a_link_of_the_users_own_is_replaced_and_its_file_left_alone(machine: Machine) -> None:
+    """Who moves a model to another disk puts a link in its place."""
+    assert machine.run("pull", "eye", "-q")[0] == 0
+    own = machine.folder / "other disk.gguf"
+    own.write_bytes(b"GGUF and changed since")
+    place = snapshot(machine) / "eye.gguf"
+    place.unlink()
+    place.symlink_to(own)
+    assert machine.run("pull", "eye", "-q")[0] == 0
+    assert place.read_bytes() == MODEL
+    assert own.read_bytes() == b"GGUF and changed since"
+
+
+def test_an_end_between_link_and_bytes_costs_nothing(machine: Machine, hub: FakeHub) -> None:
+    """What is left then: a link to bytes that still bear the name of half a download."""
+    assert machine.run("pull", "eye", "-q")[0] == 0
+    blob = (snapshot(machine) / "eye.gguf").resolve()
+    told = machine.python(f"""
+from pathlib import Path
+from vidsum.catalog import cache
+from vidsum.catalog.catalogue import named
+entry = named("eye")
+print(cache.partial(entry.repo, {sha256(MODEL)!r}, entry.files[0]))
+""").strip()
+    blob.rename(told)
+    assert machine.run("path", "eye")[0] == 4
+    before = len(hub.gets("eye.gguf"))
+    assert machine.run("pull", "eye", "-q")[0] == 0
+    assert len(hub.gets("eye.gguf")) == before
+    assert machine.run("verify", "eye", "-q")[0] == 0
+    blob.rename(told)
+    assert machine.run("rm", "eye")[1] == "eye: 13 MB freed\n"
+    assert not (machine.cache / "models--them--eye-GGUF").exists()
+
+
+def test_a_model_is_not_removed_while_it_comes(machine: Machine, hub: FakeHub) -> None:
+    hub.stall_after["eye.gguf"] = BLOCK + 100
+    process = machine.start("pull", "eye", "-q", env={"HF_HUB_DOWNLOAD_TIMEOUT": "60"})
+    while not leftovers(machine):
+        assert process.poll() is None
+        time.sleep(0.02)
+    code, _, err = machine.run("rm", "eye")
+    assert (code, "eye is just being downloaded" in err) == (8, True), err
+    hub.go_on.set()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert machine.run("rm", "eye")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ('{"version": 2, "models": []}', "was written by a newer vidsum"),
+        ("[" * 100_000, "is damaged"),
+        ('{"version": 1, "models": {"eye": {"repo": "a/b", "commit": "c", "first_pulled": "d", '
+         '"accepted": false, "files": [{"name": "e", "size_bytes": 1e999, "sha256": "f"}]}}}',
+         "is damaged"),
+    ],
+    ids=["newer", "deep", "endless"],
+)  # fmt: skip
+def test_a_record_that_cannot_be_used_is_said(machine: Machine, record: str, said: str) -> None:
+    machine.state.joinpath("models.json").write_text(record)
+    code, _, err = machine.run("pull", "eye")
+    assert (code, said in err) == (5, True), err
+    code, _, err = machine.run("path", "eye")
+    assert (code, said in err) == (4, True), "a run can do without a model"

@@ -103,8 +103,62 @@ def test_a_flipped_byte_is_found_and_fetched_again(machine: Machine) -> None:
 
 def test_verify_names_what_is_not_here(machine: Machine) -> None:
     assert machine.run("verify", "-q") == (0, "", "")
+    assert machine.run("verify") == (0, "", "vidsum: no model of the catalogue is here\n")
     code, _, err = machine.run("verify", "eye")
     assert (code, "eye is not here, or not whole" in err) == (4, True)
+    for command in ("verify", "rm"):
+        code, _, err = machine.run(command, "small")
+        assert (code, "small is a class of models" in err) == (4, True)
+
+
+def test_verify_knows_small_files_by_the_name_that_git_gives_them(
+    machine: Machine, hub: FakeHub
+) -> None:
+    """They are pinned nowhere when another program downloaded them."""
+    hub.put("them/ear", "first", {"model.bin": WIDER, "config.json": b"{}"})
+    machine.catalogue(entry("ear", "speech", "tiny", "them/ear",
+                            {"model.bin": "model", "config.json": "part"}))  # fmt: skip
+    machine.run("pull", "ear", "-q")
+    (machine.state / "models.json").unlink()
+    assert machine.run("verify", "-q")[:2] == (0, "ear: right\n")
+    (Path(machine.run("path", "ear")[1].strip()) / "config.json").write_text("[]")
+    assert machine.run("verify", "-q")[:2] == (5, "ear: damaged: config.json\n")
+
+
+def test_a_change_that_was_accepted_is_not_the_catalogues(machine: Machine, hub: FakeHub) -> None:
+    old, now = "0" * 40, commit_named("first")
+    machine.catalogue(
+        entry("eye", "caption", "tiny", "them/eye", revision=old,
+              files={"eye.gguf": "model", "mmproj-eye.gguf": "mmproj"})
+        .replace('role = "model"', f'role = "model"\nsha256 = "{"0" * 64}"')
+        .replace('role = "mmproj"', f'role = "mmproj"\nsha256 = "{"0" * 64}"')
+    )  # fmt: skip
+    assert machine.run("pull", "eye", "-q")[0] == 5
+    assert machine.run("pull", "eye", "-q", "--accept-change")[0] == 0
+    found = json.loads(machine.run("list", "--json", "--for", "caption")[1])["models"]
+    (eye,) = (model for model in found if model["name"] == "eye")
+    assert (eye["pinned_by"], now in eye["path"]) == ("accepted change", True)
+
+
+def test_rm_touches_nothing_but_the_cache(machine: Machine) -> None:
+    machine.run("pull", "eye", "-q")
+    repo = machine.cache / "models--them--eye"
+    own = machine.folder / "other disk.gguf"
+    own.write_bytes(EYE["eye.gguf"])
+    place = repo / "snapshots" / commit_named("first") / "eye.gguf"
+    place.unlink()
+    place.symlink_to(own)
+    (repo / "notes.txt").write_text("mine")
+    assert machine.run("rm", "eye")[0] == 0
+    assert own.read_bytes() == EYE["eye.gguf"]
+    assert (repo / "notes.txt").read_text() == "mine"
+    assert machine.run("path", "eye")[0] == 4
+
+
+def test_rm_of_a_model_whose_neighbour_is_here(machine: Machine) -> None:
+    machine.run("pull", "wide", "-q")
+    code, _, err = machine.run("rm", "eye")
+    assert (code, "eye is not here" in err) == (4, True)
 
 
 def test_rm_frees_a_models_bytes_and_leaves_its_neighbours(machine: Machine) -> None:
@@ -148,6 +202,11 @@ def test_unknown_names_and_wrong_tasks(machine: Machine) -> None:
     assert (code, "no model called eyes in the catalogue. Did you mean eye?" in err) == (4, True)
     code, _, err = machine.run("pull", "eye", "--for", "speech")
     assert (code, "eye is a model for caption, not for speech" in err) == (2, True)
+    for asked in ("small", "/x/y.gguf", "ollama:eye"):
+        code, _, err = machine.run("path", asked)
+        assert (code, f"{asked} may be for any task. Say which: --for" in err) == (2, True)
+    code, _, err = machine.run("pull")
+    assert (code, "Try vidsum models pull --help." in err) == (2, True)
     code, _, err = machine.run("pull", "\x1b[31meye\n")
     assert (code, "\x1b" in err, len(err.splitlines())) == (4, False, 1)
 
@@ -193,6 +252,7 @@ def test_the_table_on_a_terminal_shows_whole_names(machine: Machine) -> None:
     plain = re.sub(r"\x1b\[[0-9;]*m", "", shown)
     for name in ("eye", *(e.name for e in ENTRIES)):
         assert re.search(rf"^{re.escape(name)} ", plain, re.MULTILINE), plain
+    assert "unverified: no commit or checksum is known; the first pull pins" in plain
 
 
 @pytest.mark.parametrize("command", ["list", "pull", "path", "verify", "rm"])

@@ -25,6 +25,8 @@ from vidsum.wording import shown
 
 _PARTIAL: Final = ".incomplete"
 """The hub's own tools count files of this suffix as leftovers, and offer to remove them."""
+_NOTES: Final = ("refs", ".no_exist", "trees")
+"""Folders with what the hub's tools note about a repository; without its files they say nothing."""
 
 
 def repo_folder(repo: str) -> Path:
@@ -72,16 +74,20 @@ def _tag(file: ModelFile) -> str:
     return f"vidsum-{zlib.crc32(file.name.encode()):08x}"
 
 
-def link(source: Path, target: Path) -> None:
-    """Make ``target`` show the bytes of a blob, at once whole; without links it gets the bytes."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
+def publish(source: Path, blob: Path, place: Path) -> None:
+    """Make a whole file the bytes of a blob, and show them at ``place``; one that is there stays.
+
+    The link comes first: if this ends in between, it shows nothing yet and names what is left.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        beside.symlink_to(os.path.relpath(source, target.parent))
+        place.symlink_to(os.path.relpath(blob, place.parent))
+    except FileExistsError:
+        pass  # another program was faster
     except OSError:
-        source.replace(target)  # this file system knows no links
+        source.replace(place)  # this file system knows no links
         return
-    beside.replace(target)
+    source.replace(blob)
 
 
 def remember_main(repo: str, commit: str) -> None:
@@ -97,8 +103,11 @@ def remove(entry: ModelEntry) -> int:
     """Remove an entry's files from every commit in the cache; return the bytes that this frees.
 
     Bytes that another file still shows stay, and so does what other programs keep beside them.
-    Raises: OutputError.
+    Raises: OutputError, also while a program downloads one of the files.
     """
+    busy = next((left for left in _partials(entry) if _is_coming(entry.repo, left)), None)
+    if busy is not None:
+        raise OutputError(f"{entry.name} is just being downloaded.", "Stop that, or wait for it.")
     try:
         return _remove(entry, repo_folder(entry.repo))
     except OSError as exc:
@@ -106,25 +115,63 @@ def remove(entry: ModelEntry) -> int:
                           f"It lies in {shown(repo_folder(entry.repo))}.") from exc  # fmt: skip
 
 
-def _remove(entry: ModelEntry, folder: Path) -> int:
-    freed = 0
+def holds(entry: ModelEntry) -> bool:
+    """Return whether anything of an entry is in the cache, be it half a download."""
+    return any(map(os.path.lexists, _places(entry))) or any(True for _ in _partials(entry))
+
+
+def _places(entry: ModelEntry) -> list[Path]:
+    return [snapshot(entry.repo, commit) / file.name
+            for commit in commits(entry.repo) for file in entry.files]  # fmt: skip
+
+
+def _partials(entry: ModelEntry) -> Iterator[Path]:
     for file in entry.files:
-        for commit in list(commits(entry.repo)):
-            freed += remove_file(entry.repo, snapshot(entry.repo, commit) / file.name)
-        for left in folder.glob(f"blobs/*.{_tag(file)}{_PARTIAL}"):
-            freed += _unlink(left)
+        yield from repo_folder(entry.repo).glob(f"blobs/*.{_tag(file)}{_PARTIAL}")
+
+
+def _is_coming(repo: str, left: Path) -> bool:
+    """Return whether a program holds the lock of a partial file's bytes."""
+    from filelock import FileLock, Timeout
+
+    path = lock_file(repo, left.name.removesuffix(_PARTIAL).rpartition(".")[0])
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path, timeout=0, mode=0o664):
+            return False
+    except Timeout:
+        return True
+
+
+def _remove(entry: ModelEntry, folder: Path) -> int:
+    freed = sum(remove_file(entry.repo, place) for place in _places(entry))
+    freed += sum(_unlink(left) for left in list(_partials(entry)))
     _sweep(folder)
     return freed
 
 
 def remove_file(repo: str, path: Path) -> int:
-    """Remove one file of a snapshot and the bytes that it alone showed; return what is freed."""
+    """Remove one file of a snapshot and the bytes that it alone showed; return what is freed.
+
+    A link that leads out of the cache was made by somebody else: what it shows is not touched.
+    """
     source = _shown_by(path)
     if source is None:
         return _unlink(path)
     path.unlink(missing_ok=True)
+    if not _is_blob(repo, source):
+        return 0
     others = (repo_folder(repo) / "snapshots").rglob("*")
     return 0 if any(_shown_by(other) == source for other in others) else _unlink(source)
+
+
+def _is_blob(repo: str, path: Path) -> bool:
+    """Return whether a file lies where the cache keeps a repository's bytes."""
+    try:
+        return path.parent.samefile(repo_folder(repo) / "blobs")
+    except OSError:
+        return False
 
 
 def _shown_by(path: Path) -> Path | None:
@@ -146,7 +193,10 @@ def _unlink(path: Path) -> int:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what is empty; a ref without its commit would make the hub's tools complain."""
+    """Remove what is empty; a ref without its commit would make the hub's tools complain.
+
+    What somebody else put beside the hub's own folders stays.
+    """
     for path in sorted((folder / "snapshots").rglob("*"), reverse=True):
         if path.is_dir() and not path.is_symlink():
             with contextlib.suppress(OSError):
@@ -156,4 +206,8 @@ def _sweep(folder: Path) -> None:
         if ref.read_text("utf-8", "replace").strip() not in left:
             ref.unlink()
     if not left and not any(folder.glob("blobs/*")):
-        shutil.rmtree(folder, ignore_errors=True)
+        for name in _NOTES:
+            shutil.rmtree(folder / name, ignore_errors=True)
+        for empty in (folder / "snapshots", folder / "blobs", folder):
+            with contextlib.suppress(OSError):
+                empty.rmdir()

@@ -56,6 +56,9 @@ def named(name: str) -> ModelEntry:
 
 def unknown(name: str) -> BackendMissing:
     """Return the error for a name that no entry has, with a near name where there is one."""
+    if name in SIZE_CLASSES:
+        return BackendMissing(f"{name} is a class of models, not a model.",
+                              "Name one of: vidsum models list")  # fmt: skip
     near = difflib.get_close_matches(name, [entry.name for entry in catalogue()], n=1)
     return BackendMissing(
         f"There is no model called {escaped(name)} in the catalogue.",

@@ -26,6 +26,8 @@ MB: Final = 1e6
 _ETAG: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _BLOCK_BYTES: Final = 4 << 20
 _LOCK_WAIT_S: Final = 0.2
+_MOST_BYTES: Final = 50_000_000_000
+"""Source: huggingface_hub, ``constants.MAX_HTTP_DOWNLOAD_SIZE``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,10 @@ class Remote:
         """Return how much of it is still to come."""
         if self.place.exists() or cache.blob(self.entry.repo, self.etag).exists():
             return 0
-        here = self.partial.stat().st_size if self.partial.exists() else 0
+        try:
+            here = self.partial.stat().st_size
+        except OSError:
+            here = 0
         return max(0, self.size_bytes - here)
 
 
@@ -87,9 +92,13 @@ def describe(entry: ModelEntry, file: ModelFile, revision: str) -> Remote:
         url = hf_hub_url(entry.repo, file.name, revision=revision)
         found = get_hf_file_metadata(url, library_name="vidsum", library_version=vidsum.__version__)
     commit, etag, size = found.commit_hash or "", found.etag or "", found.size
-    if not COMMIT.fullmatch(commit) or not _ETAG.fullmatch(etag) or size is None:
+    if not COMMIT.fullmatch(commit) or not _ETAG.fullmatch(etag) or size is None or size < 0:
         raise BackendFailed(f"The hub does not say which bytes {escaped(file.name)} of "
                             f"{entry.repo} has.", "Check HF_ENDPOINT and the proxy.")  # fmt: skip
+    if size > _MOST_BYTES:
+        raise BackendFailed(f"{escaped(file.name)} of {entry.repo} is larger than "
+                            f"{_MOST_BYTES / 1e9:.0f} GB: the hub gives no such file in one piece.",
+                            "Take a model that comes in parts.")  # fmt: skip
     return Remote(entry, file, commit, etag, size)
 
 
@@ -107,9 +116,10 @@ def fetch(remote: Remote, arrivals: Arrivals) -> PulledFile:
             cache.remove_file(entry.repo, remote.place)  # a damaged file, or a link to nothing
             blob.unlink(missing_ok=True)
             sha256 = _downloaded(remote, arrivals)
-            remote.partial.replace(blob)
-        if not remote.place.exists():
-            cache.link(blob, remote.place)
+            cache.publish(remote.partial, blob, remote.place)
+        elif not remote.place.exists():
+            cache.remove_file(entry.repo, remote.place)  # a link to nothing
+            cache.publish(blob, blob, remote.place)
     arrivals.finish(remote.size_bytes)
     return PulledFile(remote.file.name, remote.size_bytes, sha256)
 
@@ -138,10 +148,17 @@ def _downloaded(remote: Remote, arrivals: Arrivals) -> str:
     partial.parent.mkdir(parents=True, exist_ok=True)
     if partial.exists() and partial.stat().st_size > remote.size_bytes:
         partial.unlink()
-    with partial.open("ab") as file:
-        _receive(remote, file, arrivals)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with partial.open("ab") as file:
+            _receive(remote, file, arrivals)
+            file.flush()
+            os.fsync(file.fileno())
+    except _TooLong as exc:
+        partial.unlink()
+        raise BackendFailed(
+            f"More bytes came of {escaped(remote.file.name)} of {remote.entry.repo} than it has; "
+            "they were removed.", "Check HF_ENDPOINT and the proxy.",
+        ) from exc  # fmt: skip
     sha256 = _right(partial, remote)
     if sha256 is None:
         partial.unlink()
@@ -162,7 +179,7 @@ def _receive(remote: Remote, file: BinaryIO, arrivals: Arrivals) -> None:
 
     headers = build_hf_headers(library_name="vidsum", library_version=vidsum.__version__)
     headers["Accept-Encoding"] = "identity"  # a compressed answer cannot be resumed
-    counted: Any = _Counted(file, arrivals)
+    counted: Any = _Counted(file, remote.size_bytes, arrivals)
     level = get_verbosity()
     set_verbosity(logging.ERROR)  # it would print its own lines between ours
     try:
@@ -174,17 +191,23 @@ def _receive(remote: Remote, file: BinaryIO, arrivals: Arrivals) -> None:
         set_verbosity(level)
 
 
-class _Counted:
-    """A file that tells how long it has grown: the hub library's own hook for progress differs
-    from version to version."""
+class _TooLong(Exception):
+    """The hub sends more than the file has."""
 
-    def __init__(self, file: BinaryIO, arrivals: Arrivals) -> None:
-        self._file, self._arrivals = file, arrivals
+
+class _Counted:
+    """A file that tells how long it has grown, and grows no longer than it should: the hub library
+    takes all that comes, and its own hook for progress differs from version to version."""
+
+    def __init__(self, file: BinaryIO, most_bytes: int, arrivals: Arrivals) -> None:
+        self._file, self._most_bytes, self._arrivals = file, most_bytes, arrivals
         self.seek, self.tell, self.truncate = file.seek, file.tell, file.truncate
         arrivals.at(file.tell())
 
     def write(self, block: bytes) -> int:
-        """Append a block."""
+        """Append a block. Raises: _TooLong."""
+        if self._file.tell() + len(block) > self._most_bytes:
+            raise _TooLong
         length = self._file.write(block)
         self._arrivals.at(self._file.tell())
         return length

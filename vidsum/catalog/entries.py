@@ -160,11 +160,10 @@ ENTRIES: Final[tuple[ModelEntry, ...]] = (
         gguf_memory_bytes(_QWEN3_4B, kv_bytes_per_token(36, 8, 128), 16384), 16384, _AGREED,
     ),
     ModelEntry(
-        "qwen3-30b-a3b", "reason", "good", "unsloth/Qwen3-30B-A3B-Instruct-2507-GGUF", None,
-        _QWEN3_30B_A3B, "Apache-2.0",
+        "qwen3-30b-a3b", "reason", "good", "unsloth/Qwen3-30B-A3B-Instruct-2507-GGUF",
+        "eea7b2be5805a5f151f8847ede8e5f9a9284bf77", _QWEN3_30B_A3B, "Apache-2.0",
         gguf_memory_bytes(_QWEN3_30B_A3B, kv_bytes_per_token(48, 4, 128), 16384), 16384,
-        "sha256 agrees in several public lists, the revision is unverified: pinned at the first "
-        "pull; of its 30 billion weights 3 work at a time",
+        f"{_AGREED}; of its 30 billion weights 3 work at a time",
     ),
     ModelEntry(
         "ministral-3-8b", "reason", "good", "mistralai/Ministral-3-8B-Instruct-2512-GGUF",

@@ -32,8 +32,8 @@ class ModelEntry:
 
     ``revision`` is a commit of the repository, None where it could not be verified: then it is
     pinned at the first pull. ``memory_bytes`` is what it takes to run it, files and caches
-    together, with ``context_tokens`` of context; the model itself may take more of them. It is
-    None for speech.
+    together, with ``context_tokens`` of context; the model itself may take more of them. Models
+    for speech have no context.
     """
 
     name: str

@@ -10,7 +10,7 @@ from typing import Final
 
 from vidsum.catalog.entry import ModelEntry
 from vidsum.catalog.places import hub_address, hub_cache
-from vidsum.errors import BackendFailed, BackendMissing, OutputError, VidsumError
+from vidsum.errors import BackendFailed, BackendMissing, OptionError, OutputError, VidsumError
 from vidsum.wording import escaped, shown
 
 _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -23,7 +23,7 @@ def explained(entry: ModelEntry, file_name: str,
     """Turn what a download raises into one of vidsum's errors; exc texts may hold the token.
 
     ``missing_bytes`` says then what is still to come.
-    Raises: BackendMissing, BackendFailed, OutputError.
+    Raises: BackendMissing, BackendFailed, OptionError, OutputError.
     """
     from huggingface_hub.errors import FileMetadataError, HfHubHTTPError, OfflineModeIsEnabled
 
@@ -45,6 +45,9 @@ def explained(entry: ModelEntry, file_name: str,
                             f"{_KEPT} HF_ENDPOINT names a mirror.") from exc  # fmt: skip
     except OSError as exc:
         raise _written(exc, file_name, missing_bytes()) from exc
+    except ValueError as exc:  # a token that is no ASCII, a proxy's address that is none
+        raise OptionError(f"The hub cannot even be asked ({type(exc).__name__}).",
+                          "Check HF_TOKEN, HTTPS_PROXY and HTTP_PROXY.") from exc  # fmt: skip
 
 
 def offline(entry: ModelEntry) -> BackendMissing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,10 +10,16 @@ from pathlib import Path
 from vidsum.catalog import cache, trust
 from vidsum.catalog.catalogue import best_first, catalogue, named, of_class, unknown
 from vidsum.catalog.entry import SIZE_CLASSES, LocalModel, ModelEntry, SizeClass, Task
-from vidsum.catalog.forms import check_form, encoder_beside, is_gguf, is_whisper_folder
+from vidsum.catalog.forms import (
+    check_form,
+    encoder_beside,
+    is_gguf,
+    is_whisper_folder,
+    parts_of,
+)
 from vidsum.catalog.machine import fits, total_memory_bytes
 from vidsum.catalog.neighbours import in_lmstudio, in_ollama
-from vidsum.errors import BackendMissing
+from vidsum.errors import BackendFailed, BackendMissing, OptionError
 from vidsum.wording import escaped, shown
 
 
@@ -21,14 +28,24 @@ def find(task: Task, asked: str | None, mmproj: Path | None = None) -> LocalMode
 
     ``asked`` is the name of a catalogue entry, a size class, the path of a GGUF file or of a
     folder in CTranslate2 form, ``ollama:NAME[:TAG]`` or ``lmstudio:NAME``. ``mmproj`` is the
-    picture encoder that goes with a GGUF file; without it the one beside the file is taken.
-    Raises: BackendMissing, which names the command that would get it; OptionError for a broken
-    catalog.toml, BackendFailed for a damaged record of what was pulled.
+    picture encoder that goes with the model; without it the one beside the file is taken.
+    A name or class of the catalogue comes before a file that is called so: ``./small`` is a file.
+    Raises: BackendMissing, which names the command that would get it, also for a damaged record
+    of what was pulled; OptionError for a broken catalog.toml, or an encoder without a model.
     """
+    try:
+        return _found(task, asked, mmproj)
+    except BackendFailed as exc:  # the record: no model is to be trusted then
+        raise BackendMissing(exc.message, exc.hint) from exc
+
+
+def _found(task: Task, asked: str | None, mmproj: Path | None) -> LocalModel:
     if asked is None:
+        if mmproj is not None:
+            raise OptionError("--mmproj goes with a model: name it with --caption-model.")
         return _best(task)
     if asked in SIZE_CLASSES:
-        return _of_class(asked, task)
+        return _with_encoder(_of_class(asked, task), mmproj)
     if any(entry.name == asked for entry in catalogue()):
         return _with_encoder(_named(task, asked), mmproj)
     place, _, rest = asked.partition(":")
@@ -36,9 +53,22 @@ def find(task: Task, asked: str | None, mmproj: Path | None = None) -> LocalMode
         return _with_encoder(in_ollama(task, rest), mmproj)
     if place == "lmstudio" and rest:
         return _with_encoder(in_lmstudio(task, rest), mmproj)
-    if os.sep in asked or asked.endswith(".gguf") or Path(asked).exists():
-        return _at(task, Path(asked).expanduser(), mmproj)
+    if is_path(asked):
+        return _at(task, Path(asked), mmproj)
     raise unknown(asked)
+
+
+def is_path(asked: str) -> bool:
+    """Return whether what was asked for is meant as a path, if it is no name of the catalogue."""
+    return os.sep in asked or asked.endswith(".gguf") or _exists(Path(asked))
+
+
+def _exists(path: Path) -> bool:
+    """Return whether there is a file or folder; one that cannot be looked at is none."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def present(task: Task) -> tuple[LocalModel, ...]:
@@ -146,11 +176,15 @@ def _named(task: Task, name: str) -> LocalModel:
 
 
 def _at(task: Task, path: Path, mmproj: Path | None) -> LocalModel:
+    with contextlib.suppress(RuntimeError):  # the home of a user who is not here
+        path = path.expanduser()
     path = path.absolute()
-    if not path.exists():
+    if not _exists(path):
         raise BackendMissing(f"There is no model at {shown(path)}.", "See: vidsum models list")
     if task == "speech" and path.name == "model.bin" and is_whisper_folder(path.parent):
         path = path.parent
+    elif task != "speech":
+        path = parts_of(path)[0]
     check_form(task, path)
     found = LocalModel(escaped(path.name), task, path)
     if task == "caption" and mmproj is None:

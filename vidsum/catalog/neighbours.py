@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from vidsum.catalog.entry import LocalModel, Task
-from vidsum.catalog.forms import check_form, encoder_beside
+from vidsum.catalog.forms import check_form, encoder_beside, parts_of
 from vidsum.catalog.places import lmstudio_folders, ollama_folders
 from vidsum.errors import BackendMissing
 from vidsum.wording import escaped
@@ -73,7 +73,13 @@ def in_lmstudio(task: Task, name: str) -> LocalModel:
     Raises: BackendMissing, also when several models match.
     """
     asked = f"lmstudio:{escaped(name)}"
-    found = [path for folder in lmstudio_folders() for path in _matching(folder, name)]
+    matching = (path for folder in lmstudio_folders() for path in _matching(folder, name))
+    # The older folder may be a link to the newer one.
+    firsts = (parts_of(path)[0] for path in matching)
+    seen: dict[Path, Path] = {}
+    for first in firsts:
+        seen.setdefault(first.resolve(), first)
+    found = list(seen.values())
     if len(found) != 1:
         names = ", ".join(escaped(path.name) for path in found[:4])
         raise BackendMissing(

@@ -30,7 +30,10 @@ from vidsum.home import state_folder
 from vidsum.wording import shown
 
 NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
-REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+REPO: Final = re.compile(
+    r"(?!.*(?:--|\.\.))(?!.*\.git$)[A-Za-z0-9](?:[\w.-]{0,94}\w)?/\w(?:[\w.-]{0,94}\w)?", re.ASCII
+)
+"""What the hub itself takes. Source: huggingface_hub, ``validate_repo_id``."""
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _MODEL_KEYS: Final = {"name", "for", "class", "repo", "revision", "licence", "context",
@@ -38,6 +41,8 @@ _MODEL_KEYS: Final = {"name", "for", "class", "repo", "revision", "licence", "co
 _FILE_KEYS: Final = {"name", "role", "size", "sha256"}
 _WORKING_BYTES: Final = 500_000_000
 """Added to the files where the user does not say what the model needs: caches and buffers."""
+_MOST: Final = 10**15
+"""No file is larger, in bytes, and no machine has more memory."""
 
 
 def own_catalog() -> Path:
@@ -52,7 +57,7 @@ def own_entries() -> tuple[ModelEntry, ...]:
         found = tomllib.loads(path.read_text("utf-8")) if path.exists() else {}
     except OSError as exc:
         raise OptionError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
         raise OptionError(f"{shown(path)} is not valid TOML: {exc}.") from exc
     try:
         _only({"model"}, found)
@@ -73,6 +78,8 @@ def _entry(item: dict[str, Any]) -> ModelEntry:
         _only(_MODEL_KEYS, item)
         files = tuple(_file(file) for file in _tables(item, "files"))
         roles = [file.role for file in files]
+        if len({file.name for file in files}) < len(files):
+            raise _Wrong("two files have the same name")
         task = _one_of(item, "for", TASKS)
         if roles.count("model") != 1 or roles.count("mmproj") != (1 if task == "caption" else 0):
             raise _Wrong("needs one file with role model" + (", one with role mmproj" * (
@@ -83,9 +90,9 @@ def _entry(item: dict[str, Any]) -> ModelEntry:
             name, task, _one_of(item, "class", SIZE_CLASSES),
             _match(item, "repo", REPO, "repo"),
             _match(item, "revision", COMMIT, "revision") if "revision" in item else None,
-            files, str(item.get("licence", "unknown")),
+            files, _line(item, "licence") or "unknown",
             size + _WORKING_BYTES if memory_mb is None else memory_mb * 1_000_000,
-            _number(item, "context"), str(item.get("note", "")) or "your own entry",
+            _number(item, "context"), _line(item, "note") or "your own entry",
         )  # fmt: skip
     except _Wrong as exc:
         raise _Wrong(f"{name}: {exc}") from exc
@@ -127,10 +134,19 @@ def _one_of(item: dict[str, Any], key: str, choices: tuple[Any, ...]) -> Any:
     return item[key]
 
 
+def _line(item: dict[str, Any], key: str) -> str:
+    value = item.get(key, "")
+    if not isinstance(value, str) or not value.isprintable():
+        raise _Wrong(f"{key} must be one line of text")
+    return value
+
+
 def _number(item: dict[str, Any], key: str) -> int | None:
     value = item.get(key)
     if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
         raise _Wrong(f"{key} must be a whole number above 0")
+    if value is not None and value > _MOST:
+        raise _Wrong(f"{key} is too large")
     return value
 
 

@@ -6,6 +6,9 @@ import os
 from pathlib import Path
 from types import ModuleType
 from typing import Final
+from urllib.parse import urlsplit
+
+from vidsum.errors import OptionError
 
 _HUB_SWITCHES: Final = {
     "HF_HUB_DISABLE_TELEMETRY": "1",  # else it names this machine's software, and asks for a list
@@ -18,8 +21,11 @@ _HUB_SWITCHES: Final = {
 def _hub_constants() -> ModuleType:
     # The library reads its switches once, when this module is imported first.
     os.environ.update(_HUB_SWITCHES)
-    from huggingface_hub import constants
-
+    try:
+        from huggingface_hub import constants
+    except ValueError as exc:
+        raise OptionError(f"A setting of the model hub's library is wrong: {exc}.",
+                          "Look at the variables that begin with HF_.") from exc  # fmt: skip
     return constants
 
 
@@ -31,6 +37,18 @@ def hub_cache() -> Path:
 def hub_address() -> str:
     """Return the address that models come from; HF_ENDPOINT names a mirror."""
     return str(_hub_constants().ENDPOINT)
+
+
+def check_hub_address() -> None:
+    """Find out before the hub library does: it prints on stdout. Raises: OptionError."""
+    try:
+        parts = urlsplit(hub_address())
+        good = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        good = None
+    if not good:
+        raise OptionError("HF_ENDPOINT is no address of a model hub.",
+                          "It begins with https://.")  # fmt: skip
 
 
 def hub_is_offline() -> bool:

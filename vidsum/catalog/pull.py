@@ -13,7 +13,7 @@ from vidsum.catalog.entry import LocalModel, ModelEntry
 from vidsum.catalog.hub_errors import no_room, offline
 from vidsum.catalog.locate import here
 from vidsum.catalog.own import SHA256
-from vidsum.catalog.places import hub_cache, hub_is_offline
+from vidsum.catalog.places import check_hub_address, hub_cache, hub_is_offline
 from vidsum.catalog.verify import expected_sha256
 from vidsum.errors import BackendFailed
 from vidsum.events import Listener, StageFinished, StageStarted, ignore
@@ -28,10 +28,12 @@ def pull(entry: ModelEntry, listen: Listener = ignore,
 
     The commit is the one in the catalogue, or the one that was pulled first. ``accept_change``
     takes what the hub has now, whatever was known before, and pins that.
-    Raises: BackendMissing when offline, BackendFailed, OutputError when there is no room.
+    Raises: BackendMissing when offline, BackendFailed, OptionError for a wrong HF_ENDPOINT or
+    token, OutputError when there is no room.
     """
     if hub_is_offline():
         return _offline(entry, listen)
+    check_hub_address()
     known = None if accept_change else trust.recorded().get(entry.name)
     remotes = _remotes(entry, known, accept_change)
     missing = sum(remote.missing_bytes() for remote in remotes)

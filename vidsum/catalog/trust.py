@@ -55,14 +55,19 @@ def recorded() -> Mapping[str, Pulled]:
     path = record_file()
     try:
         found = json.loads(path.read_text("utf-8"))
-        if found["version"] != _VERSION:
-            raise ValueError(f"version {found['version']}")
+        version = found["version"]
+        if isinstance(version, int) and version > _VERSION:
+            raise BackendFailed(f"{shown(path)} was written by a newer vidsum.",
+                                "Use that one, or move the file away.")  # fmt: skip
+        if version != _VERSION:
+            raise ValueError("version")
         return {name: _pulled(item) for name, item in found["models"].items()}
     except FileNotFoundError:
         return {}
     except OSError as exc:
         raise BackendFailed(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError,
+            RecursionError) as exc:  # fmt: skip
         raise BackendFailed(
             f"The record of pulled models {shown(path)} is damaged.",
             "Move it away: the next pull pins each model anew.",

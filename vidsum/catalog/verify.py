@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vidsum.catalog import cache, trust
-from vidsum.catalog.download import sha256_of
+from vidsum.catalog.download import git_sha1_of, sha256_of
 from vidsum.catalog.entry import ModelEntry, ModelFile
-from vidsum.catalog.own import SHA256
+from vidsum.catalog.own import COMMIT, SHA256
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,13 @@ def verify(entry: ModelEntry, commit: str) -> Verdict:
     damaged, unknown = [], []
     for file in entry.files:
         path = cache.snapshot(entry.repo, commit) / file.name
-        expected = expected_sha256(entry, file, known, commit) or _named_by(path)
-        if expected is None:
+        try:
+            right = _is_right(path, expected_sha256(entry, file, known, commit))
+        except OSError:  # a disk that cannot read it, or a file that is gone by now
+            right = False
+        if right is None:
             unknown.append(file.name)
-        elif sha256_of(path) != expected:
+        elif not right:
             damaged.append(file.name)
     return Verdict(tuple(damaged), tuple(unknown))
 
@@ -44,7 +47,13 @@ def expected_sha256(entry: ModelEntry, file: ModelFile, known: trust.Pulled | No
     return file.sha256
 
 
-def _named_by(path: Path) -> str | None:
-    """Return the sha256 that the bytes bear as their name in the hub's cache."""
+def _is_right(path: Path, expected: str | None) -> bool | None:
+    """Return whether a file is what it must be; None: nobody knows what that is.
+
+    Where no sha256 is known, the name that its bytes bear in the hub's cache says what they were.
+    """
     name = path.resolve().name
-    return name if SHA256.fullmatch(name) else None
+    if expected is None and COMMIT.fullmatch(name):
+        return git_sha1_of(path) == name
+    expected = expected or (name if SHA256.fullmatch(name) else None)
+    return None if expected is None else sha256_of(path) == expected

@@ -20,8 +20,9 @@ class DefaultGroup(click.Group):
         """Put the default command in front unless a command or a group option stands there."""
         own = {"--help", "-h", "--version"}
         if args and args[0] not in self.commands and args[0] not in own:
-            near = difflib.get_close_matches(args[0], self.commands, n=1)
-            if near and not Path(args[0]).exists():
+            name = Path(args[0])  # models.mp4 is a file that is missing, not a slip of the hand
+            near = [] if name.suffix else difflib.get_close_matches(args[0], self.commands, n=1)
+            if near and not name.exists():
                 raise click.UsageError(f"There is no command or file {args[0]!r}. "
                                        f"Did you mean {near[0]}?", ctx)  # fmt: skip
             args = [DEFAULT_COMMAND, *args]

@@ -77,7 +77,8 @@ def run(arguments: list[str]) -> int:
             click.echo(exc.ctx.get_help() if exc.ctx else exc.message, err=True)
         return exc.exit_code
     except click.ClickException as exc:
-        hint = " Try vidsum --help." if isinstance(exc, click.UsageError) else ""
+        command = exc.ctx.command_path if isinstance(exc, click.UsageError) and exc.ctx else ""
+        hint = f" Try {command} --help." if command else ""
         say(f"error: {exc.format_message()}{hint}")
         return exc.exit_code
     except (KeyboardInterrupt, click.Abort):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from vidsum.cli.report import say
 from vidsum.errors import BackendMissing, OptionError
-from vidsum.wording import path_text
+from vidsum.wording import escaped, path_text
 
 if TYPE_CHECKING:
     from vidsum.catalog.entry import LocalModel, ModelEntry, Task
@@ -47,12 +48,43 @@ def entries(names: Sequence[str], task: Task | None) -> list[ModelEntry]:
     return list(found.values())
 
 
-def confirm_pull(found: Sequence[ModelEntry], *, yes: bool, quiet: bool) -> None:
-    """Say what will come, and ask on a terminal. Raises: click.Abort for a no."""
+def task_of(name: str) -> Task:
+    """Return the task of a model of the catalogue.
+
+    Raises: BackendMissing for an unknown name, OptionError for what may be for any task.
+    """
+    from vidsum.catalog.catalogue import catalogue, unknown
+    from vidsum.catalog.entry import SIZE_CLASSES
+    from vidsum.catalog.locate import is_path
+
+    for entry in catalogue():
+        if entry.name == name:
+            return entry.task
+    if name in SIZE_CLASSES or name.startswith(("ollama:", "lmstudio:")) or is_path(name):
+        raise OptionError(f"{escaped(name)} may be for any task.",
+                          "Say which: --for caption, speech or reason.")  # fmt: skip
+    raise unknown(name)
+
+
+@contextlib.contextmanager
+def told_how_to_go_on() -> Iterator[None]:
+    """Say at an interruption that nothing is lost."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say("what has come is kept: the same command goes on from there")
+        raise
+
+
+def confirm_pull(found: Sequence[ModelEntry], *, yes: bool, quiet: bool, anew: bool) -> None:
+    """Say what will come, and ask on a terminal. ``anew``: what is here may come again.
+
+    Raises: click.Abort for a no.
+    """
     from vidsum.catalog.locate import here
     from vidsum.catalog.machine import fits
 
-    coming = [entry for entry in found if here(entry) is None]
+    coming = [entry for entry in found if anew or here(entry) is None]
     for entry in coming:
         if not fits(entry):
             say(f"warning: {entry.name} needs {size_text(entry.memory_bytes)} of memory: "
@@ -71,10 +103,10 @@ def confirm_pull(found: Sequence[ModelEntry], *, yes: bool, quiet: bool) -> None
 
 def confirm_removal(found: Sequence[ModelEntry], *, yes: bool) -> None:
     """Ask on a terminal whether to remove. Raises: BackendMissing, click.Abort for a no."""
-    from vidsum.catalog.cache import repo_folder
+    from vidsum.catalog.cache import holds
 
     for entry in found:
-        if not repo_folder(entry.repo).is_dir():
+        if not holds(entry):
             raise BackendMissing(f"{entry.name} is not here.", "See: vidsum models list")
     _ask(f"Remove {', '.join(entry.name for entry in found)}?", yes=yes)
 

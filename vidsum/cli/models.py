@@ -49,7 +49,7 @@ def list_models(task: Task | None, as_json: bool) -> None:
     """Show the models that vidsum knows, and which are here.
 
     Memory is what running one takes; "too large" means for this machine. "Unverified" models have
-    no checksum in the catalogue: the first pull pins what it gets.
+    no commit or no checksum in the catalogue: the first pull pins what it gets.
 
     Example: vidsum models list --for caption
     """
@@ -91,11 +91,12 @@ def pull(names: tuple[str, ...], task: Task | None, yes: bool, accept_change: bo
     from vidsum.cli.progress import progress
 
     entries = modelchoice.entries(names, task)
-    modelchoice.confirm_pull(entries, yes=yes, quiet=quiet)
-    for entry in entries:
-        with progress(quiet=quiet, verbose=False) as listen:
-            found = pull_one(entry, listen, accept_change=accept_change)
-        write_stdout(modelchoice.path_lines(found))
+    modelchoice.confirm_pull(entries, yes=yes, quiet=quiet, anew=accept_change)
+    with modelchoice.told_how_to_go_on():
+        for entry in entries:
+            with progress(quiet=quiet, verbose=False) as listen:
+                found = pull_one(entry, listen, accept_change=accept_change)
+            write_stdout(modelchoice.path_lines(found))
 
 
 @models.command()
@@ -109,12 +110,11 @@ def path(name: str, task: Task | None) -> None:
 
     Example: vidsum models path smolvlm2-500m
     """
-    from vidsum.catalog.catalogue import named
     from vidsum.catalog.locate import find
-    from vidsum.cli.modelchoice import path_lines
+    from vidsum.cli.modelchoice import path_lines, task_of
     from vidsum.cli.output import write_stdout
 
-    write_stdout(path_lines(find(task or named(name).task, name)))
+    write_stdout(path_lines(find(task or task_of(name), name)))
 
 
 @models.command()
@@ -123,19 +123,23 @@ def path(name: str, task: Task | None) -> None:
 def verify(names: tuple[str, ...], quiet: bool) -> None:
     """Read every byte of models again and compare it with what was pulled.
 
-    Without a name all models that are here are checked. Exit code 5: a file is damaged; 4: a
-    model that was named is not here.
+    Without a name all models that are here are checked. Exit code 5: a file is damaged or cannot
+    be read; 4: a model that was named is not here.
 
     Example: vidsum models verify smolvlm2-500m
     """
     from vidsum.cli import modelchoice
     from vidsum.cli.output import write_stdout
     from vidsum.cli.progress import progress
+    from vidsum.cli.report import say
     from vidsum.errors import BackendFailed
 
     bad: list[ModelEntry] = []
+    found = modelchoice.here(names)
+    if not found and not quiet:
+        say("no model of the catalogue is here")
     with progress(quiet=quiet, verbose=False) as listen:
-        for entry, commit in modelchoice.here(names):
+        for entry, commit in found:
             line, damaged = modelchoice.verdict(entry, commit, listen)
             write_stdout(f"{line}\n")
             bad += [entry] if damaged else []

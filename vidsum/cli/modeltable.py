@@ -13,7 +13,9 @@ from vidsum.wording import escape_controls, path_text
 
 if TYPE_CHECKING:
     from vidsum.catalog.entry import LocalModel, ModelEntry, Task
+    from vidsum.catalog.trust import Pulled
 
+_UNVERIFIED = "unverified: no commit or checksum is known; the first pull pins what it gets"
 _COLUMNS = ("name", "task", "class", "size", "memory", "licence", "context", "status")
 
 
@@ -21,7 +23,8 @@ _COLUMNS = ("name", "task", "class", "size", "memory", "licence", "context", "st
 class Row:
     """One model and how it stands with it on this machine.
 
-    ``pinned``: whose word the bytes are held to, the catalogue's, the first pull's, or nobody's.
+    ``pinned``: whose word the bytes are held to, the catalogue's, the first pull's, the user's
+    who accepted a change, or nobody's.
     """
 
     entry: ModelEntry
@@ -57,10 +60,17 @@ def rows(task: Task | None) -> list[Row]:
     pulled = recorded()
     found = [entry for each in TASKS if task in (None, each) for entry in best_first(each)]
     return [
-        Row(entry, here(entry), fits(entry),
-            "catalogue" if entry.pinned else "first pull" if entry.name in pulled else "nobody")
+        Row(entry, here(entry), fits(entry), _pinned_by(entry, pulled.get(entry.name)))
         for entry in found
-    ]  # fmt: skip
+    ]
+
+
+def _pinned_by(entry: ModelEntry, known: Pulled | None) -> str:
+    if known is None or known.repo != entry.repo:
+        return "catalogue" if entry.pinned else "nobody"
+    if known.accepted:
+        return "accepted change"
+    return "catalogue" if entry.pinned else "first pull"
 
 
 def as_text(found: list[Row]) -> str:
@@ -82,7 +92,10 @@ def draw(found: list[Row]) -> None:
         table.add_column(name, no_wrap=name != "status")
     for row in found:
         table.add_row(*map(Text, row.cells), style="bold" if row.model else None)
-    Console(file=sys.stdout).print(table)
+    console = Console(file=sys.stdout)
+    console.print(table)
+    if any(row.pinned == "nobody" for row in found):
+        console.print(_UNVERIFIED, style="dim")
 
 
 def as_json(found: list[Row]) -> str:
