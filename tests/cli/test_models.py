@@ -101,6 +101,28 @@ def test_a_flipped_byte_is_found_and_fetched_again(machine: Machine) -> None:
     assert machine.run("verify", "eye", "-q")[:2] == (0, "eye: right\n")
 
 
+def test_a_model_that_lost_bytes_is_said_to_be_damaged_and_not_absent(machine: Machine) -> None:
+    machine.run("pull", "eye", "-q")
+    path = Path(machine.run("path", "eye")[1].splitlines()[0]).resolve()
+    path.write_bytes(path.read_bytes()[:-1])
+    code, out, err = machine.run("verify", "-q")
+    assert (code, out) == (5, "eye: not whole\n")
+    assert "Fetch again: vidsum models pull eye" in err
+    code, _, err = machine.run("path", "eye")
+    assert (code, "The caption model eye is not whole any more" in err) == (4, True)
+    shown = machine.python("""
+from vidsum.catalog.locate import find
+from vidsum.errors import BackendMissing
+try:
+    find("caption", None)
+except BackendMissing as exc:
+    print(exc.message, exc.hint)
+""")
+    assert "eye is not whole any more. Get it again: vidsum models pull eye" in shown
+    assert machine.run("pull", "eye", "-q")[0] == 0
+    assert machine.run("verify", "-q")[:2] == (0, "eye: right\n")
+
+
 def test_verify_names_what_is_not_here(machine: Machine) -> None:
     assert machine.run("verify", "-q") == (0, "", "")
     assert machine.run("verify") == (0, "", "vidsum: no model of the catalogue is here\n")
@@ -240,7 +262,7 @@ def test_on_a_terminal_it_asks_before_it_downloads_or_removes(machine: Machine) 
     assert not machine.cache.exists()
     assert on_a_terminal(machine, "pull", "eye", answer="y\n")[0] == 0
     code, shown = on_a_terminal(machine, "rm", "eye", answer="n\n")
-    assert (code, "Remove eye? [Y/n]" in shown) == (130, True)
+    assert (code, "Remove eye? [y/N]" in shown) == (130, True)
     assert machine.run("path", "eye")[0] == 0
     code, shown = on_a_terminal(machine, "rm", "eye", "--yes", answer="")
     assert (code, "Remove" in shown, "freed" in shown) == (0, False, True)

@@ -107,6 +107,13 @@ def commit_here(entry: ModelEntry) -> str | None:
     return next((at for at in _eligible(entry, known) if _whole(entry, at, known)), None)
 
 
+def was_pulled_but_is_not_whole(entry: ModelEntry) -> bool:
+    """Return whether a model that vidsum pulled is here in part, or damaged."""
+    known = trust.recorded().get(entry.name)
+    pulled = known is not None and known.repo == entry.repo
+    return pulled and commit_here(entry) is None and cache.holds(entry)
+
+
 def _eligible(entry: ModelEntry, known: trust.Pulled | None) -> Iterator[str]:
     if known is not None:
         yield known.commit
@@ -150,8 +157,16 @@ def _best(task: Task) -> LocalModel:
             f"Get a smaller one: vidsum models pull tiny --for {task}; or ask for "
             f"--{task}-model {found[-1].name} by name.",
         )
+    for entry in best_first(task):
+        if was_pulled_but_is_not_whole(entry):
+            raise _damaged(entry)
     raise BackendMissing(f"There is no {task} model on this machine.",
                          f"Get one: vidsum models pull small --for {task}")  # fmt: skip
+
+
+def _damaged(entry: ModelEntry) -> BackendMissing:
+    return BackendMissing(f"The {entry.task} model {entry.name} is not whole any more.",
+                          f"Get it again: vidsum models pull {entry.name}")  # fmt: skip
 
 
 def _of_class(size_class: SizeClass, task: Task) -> LocalModel:
@@ -169,6 +184,8 @@ def _named(task: Task, name: str) -> LocalModel:
         raise BackendMissing(f"{name} is a model for {entry.task}, not for {task}.",
                              f"See: vidsum models list --for {task}")  # fmt: skip
     model = here(entry)
+    if model is None and was_pulled_but_is_not_whole(entry):
+        raise _damaged(entry)
     if model is None:
         raise BackendMissing(f"{name} is not on this machine.",
                              f"Get it: vidsum models pull {name}")  # fmt: skip

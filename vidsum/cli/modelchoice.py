@@ -98,7 +98,7 @@ def confirm_pull(found: Sequence[ModelEntry], *, yes: bool, quiet: bool, anew: b
         sizes = [entry.size_bytes for entry in coming if entry.size_bytes is not None]
         more = "" if len(sizes) == len(coming) else " and models of unknown size"
         say(f"to download: {size_text(sum(sizes))}{more}" if sizes else "to download: size unknown")
-    _ask("Download?", yes=yes)
+    _ask("Download?", yes=yes, default=True)
 
 
 def confirm_removal(found: Sequence[ModelEntry], *, yes: bool) -> None:
@@ -108,15 +108,15 @@ def confirm_removal(found: Sequence[ModelEntry], *, yes: bool) -> None:
     for entry in found:
         if not holds(entry):
             raise BackendMissing(f"{entry.name} is not here.", "See: vidsum models list")
-    _ask(f"Remove {', '.join(entry.name for entry in found)}?", yes=yes)
+    _ask(f"Remove {', '.join(entry.name for entry in found)}?", yes=yes, default=False)
 
 
-def _ask(question: str, *, yes: bool) -> None:
+def _ask(question: str, *, yes: bool, default: bool) -> None:
     """Ask, if there is someone to answer."""
     if yes or sys.stdin is None or sys.stderr is None:
         return
     if sys.stdin.isatty() and sys.stderr.isatty():
-        click.confirm(question, default=True, abort=True, err=True)
+        click.confirm(question, default=default, abort=True, err=True)
 
 
 def path_lines(model: LocalModel) -> str:
@@ -139,6 +139,14 @@ def here(names: Sequence[str]) -> list[tuple[ModelEntry, str]]:
             raise BackendMissing(f"{entry.name} is not here, or not whole.",
                                  f"Get it: vidsum models pull {entry.name}")  # fmt: skip
     return [(entry, commit) for entry, commit in found if commit is not None]
+
+
+def not_whole(names: Sequence[str]) -> list[ModelEntry]:
+    """Return the entries that were pulled and are no longer whole; only asked without names."""
+    from vidsum.catalog.catalogue import catalogue
+    from vidsum.catalog.locate import was_pulled_but_is_not_whole
+
+    return [] if names else [entry for entry in catalogue() if was_pulled_but_is_not_whole(entry)]
 
 
 def verdict(entry: ModelEntry, commit: str, listen: Listener) -> tuple[str, bool]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from vidsum.catalog.entry import ModelEntry, Task
+    from vidsum.catalog.entry import Task
 
 _TASKS = ("caption", "speech", "reason")
 _for = click.option("--for", "task", type=click.Choice(_TASKS), help="Only models for this task.")
@@ -134,9 +134,10 @@ def verify(names: tuple[str, ...], quiet: bool) -> None:
     from vidsum.cli.report import say
     from vidsum.errors import BackendFailed
 
-    bad: list[ModelEntry] = []
-    found = modelchoice.here(names)
-    if not found and not quiet:
+    found, bad = modelchoice.here(names), modelchoice.not_whole(names)
+    for entry in bad:
+        write_stdout(f"{entry.name}: not whole\n")
+    if not found and not bad and not quiet:
         say("no model of the catalogue is here")
     with progress(quiet=quiet, verbose=False) as listen:
         for entry, commit in found:
