@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -301,3 +307,44 @@ def test_opening_and_closing_takes_no_more_memory() -> None:
     for _ in range(10):
         once()
     assert _resident_mb() - before_mb < 16
+
+
+INTERRUPTED = """
+import sys
+from models import MMPROJ, VLM
+from scenes import random_scenes
+from vidsum.backends.llama_vision import LlamaVision
+from vidsum.data import ChatRequest
+
+[scene] = random_scenes(seed=31_001, count=1)
+ask = ChatRequest("", "Describe this picture:", (scene.image(),), max_tokens=48)
+vision = LlamaVision(VLM, MMPROJ, "tiny", threads=1)
+vision.complete(ask)
+interrupted = 0
+while interrupted < 30:
+    try:
+        print("at work", flush=True)
+        while True:
+            vision.complete(ask)
+    except KeyboardInterrupt:
+        interrupted += 1
+print("right", vision.complete(ask).text == scene.caption(), flush=True)
+vision.close()
+"""
+
+
+def test_no_interruption_is_lost_in_the_native_library() -> None:
+    """Raised in a function that C calls back, KeyboardInterrupt would vanish."""
+    tests = Path(__file__).parents[1]
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED], env=dict(os.environ) | {"PYTHONPATH": str(tests)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    moments = random.Random(1)
+    for _ in range(30):
+        assert process.stdout.readline() == "at work\n"
+        time.sleep(moments.uniform(0.001, 0.03))
+        process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (out, err, process.returncode) == ("right True\n", "", 0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import threading
+import concurrent.futures
+import functools
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from vidsum.backends.grammar import grammar_of
 from vidsum.backends.llama_model import Generated, GgufModel, Stopped
@@ -22,6 +24,8 @@ from vidsum.wording import escaped
 CONTEXT_TOKENS = 8192
 """When nobody says how many: half an hour of talk, and a small model's cache is below 1 GB."""
 _LEAST_ANSWER_TOKENS = 64
+_CLOSING_S = 1.0
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +54,21 @@ class Clock:
             self.steps_s[step] = self.steps_s.get(step, 0.0) + taken_s
 
 
+@functools.cache
+def _worker() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "llama")
+
+
 class LlamaChat(ChatBackend):
     """Answers questions of text with a GGUF file. The model is loaded when it is first needed.
 
     ``context_tokens`` is what was asked for; once loaded, what is in force: no more than the model
     was trained for. ``threads`` None takes every core, ``gpu_layers`` None all when there is a GPU.
+
+    All native work is done by one thread, the same for every model (each thread that works with
+    a model costs memory that never comes back). Python delivers an interruption (Ctrl-C) in the
+    main thread only: in a function that C called back it would be lost, and while C computes it
+    would wait.
     """
 
     def __init__(
@@ -69,7 +83,6 @@ class LlamaChat(ChatBackend):
         self.path, self.model = path, model
         self.context_tokens: int | None = context_tokens or CONTEXT_TOKENS
         self._threads, self._gpu_layers = threads, gpu_layers
-        self._lock = threading.Lock()
         self._loaded: GgufModel | None = None
         self._closed = False
 
@@ -80,48 +93,59 @@ class LlamaChat(ChatBackend):
         BackendFailed when the file does not load, BackendMissing when llama.cpp or it is not there.
         """
         grammar = self._grammar(request.schema)
-        with self._lock:
-            clock = Clock()
-            model = self._ready(clock)
-            native_log().forget()
-            try:
-                question = self._ask(model, request, clock)
-                with clock.timed("generate"):
-                    room = model.context_tokens - question.tokens
-                    said = model.generate(
-                        min(request.max_tokens, room), request.temperature, grammar
-                    )
-            except (RuntimeError, ValueError, NoTokenFits) as exc:
-                model.forget()
-                raise self._failed(exc) from exc
-            except Stopped as exc:
-                raise self._was_closed() from exc
-            except BaseException:
-                model.forget()
-                raise
+        return self._by_worker(lambda: self._complete(request, grammar))
+
+    def _complete(self, request: ChatRequest, grammar: str | None) -> Reply:
+        clock = Clock()
+        model = self._ready(clock)
+        native_log().forget()
+        try:
+            question = self._ask(model, request, clock)
+            with clock.timed("generate"):
+                room = model.context_tokens - question.tokens
+                said = model.generate(min(request.max_tokens, room), request.temperature, grammar)
+        except (RuntimeError, ValueError, NoTokenFits) as exc:
+            model.forget()
+            raise self._failed(exc) from exc
+        except Stopped as exc:
+            raise self._was_closed() from exc
+        except BaseException:
+            model.forget()
+            raise
         return self._reply(question, said, clock)
 
     def count_tokens(self, text: str) -> tuple[int, Origin]:
         """Return how many tokens a text has, by the model's own tokenizer; loads the model."""
-        with self._lock:
-            return len(self._ready(Clock()).tokens_of(text)), "measured"
+        count = self._by_worker(lambda: len(self._ready(Clock()).tokens_of(text)))
+        return count, "measured"
 
     def forget(self) -> None:
         """Count on nothing of earlier calls: the next one evaluates all anew."""
-        with self._lock:
-            if self._loaded is not None:
-                self._loaded.forget()
+        if self._loaded is not None:
+            self._by_worker(self._loaded.forget)
 
     def close(self) -> None:
-        """Stop what is under way and let go of the model; may be called twice."""
+        """Stop what is under way and let go of the model; may be called twice.
+
+        A native call that is under way is waited for a second; the model goes when it ends.
+        """
         self._closed = True
         loaded = self._loaded
         if loaded is not None:
             loaded.stopping.set()
-        with self._lock:
-            if self._loaded is not None:
-                self._loaded.close()
-                self._loaded = None
+        if loaded is not None:
+            concurrent.futures.wait([_worker().submit(self._let_go)], _CLOSING_S)
+
+    def _let_go(self) -> None:
+        if self._loaded is not None:
+            self._loaded.close()
+            self._loaded = None
+
+    def _by_worker(self, work: Callable[[], Answer]) -> Answer:
+        """Return what a piece of work returns, done in the thread of the native library."""
+        if self._closed:
+            raise self._was_closed()
+        return _worker().submit(work).result()
 
     def _ready(self, clock: Clock) -> GgufModel:
         if self._closed:
@@ -131,6 +155,7 @@ class LlamaChat(ChatBackend):
                 self._loaded = self._load()
             self.context_tokens = self._loaded.context_tokens
             if self._closed:  # meanwhile, by a thread that found nothing to stop yet
+                self._let_go()
                 raise self._was_closed()
         return self._loaded
 
