@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from models import VLM
+from models.text_gguf import text_gguf
 
 from vidsum.backends.grammar import grammar_of
 from vidsum.backends.llama import LlamaChat
@@ -108,16 +110,83 @@ def test_a_value_may_refer_to_itself(chat: LlamaChat) -> None:
     assert depth > 1
 
 
+Check = Callable[[Any], bool]
+COUNTS: dict[str, Any] = {"type": "object", "additionalProperties": {"type": "integer"},
+                          "minProperties": 2, "maxProperties": 3}  # fmt: skip
+PAIR: dict[str, Any] = {"type": "array", "minItems": 2, "maxItems": 2,
+                        "prefixItems": [{"const": "a"}, {"type": "boolean"}]}  # fmt: skip
+NOTED: dict[str, Any] = {"allOf": [{"$ref": "#/$defs/kind"}], "description": "Which of them.",
+                         "$defs": {"kind": {"enum": ["talk", "demo"]}}}  # fmt: skip
+MANY_OF_MANY: dict[str, Any] = {"type": "array", "maxItems": 50, "items": {
+    "type": "integer", "minimum": 0, "maximum": 150}}  # fmt: skip
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0, 2.0])
+@pytest.mark.parametrize(
+    ("schema", "fits"),
+    [
+        (PAIR, lambda v: v[0] == "a" and v[1] in (True, False) and len(v) == 2),
+        (NOTED, lambda v: v in ("talk", "demo")),
+        (MANY_OF_MANY, lambda v: len(v) <= 50 and all(0 <= number <= 150 for number in v)),
+        ({"type": "object", "properties": {}, "additionalProperties": False}, lambda v: v == {}),
+        ({"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 3}, lambda v: 0 < v < 3),
+        ({"type": "integer", "minimum": 0.5, "maximum": 1.5}, lambda v: v == 1),
+        ({"type": "integer", "minimum": 1}, lambda v: v >= 1),
+        ({"enum": ["\udcff", "\ud800x"]}, lambda v: v in ("\udcff", "\ud800x")),
+    ],
+)
+def test_what_data_classes_become_is_held_to(
+    chat: LlamaChat, schema: dict[str, Any], fits: Check, temperature: float
+) -> None:
+    assert fits(written(chat, schema, temperature))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0, 2.0])
+def test_names_may_be_anything_where_only_their_values_are_told(
+    tmp_path: Path, temperature: float
+) -> None:
+    path = text_gguf(tmp_path / "text.gguf", seed=2)  # one that ends its words
+    with closing(LlamaChat(path, "text", threads=1)) as chat:
+        counts = written(chat, COUNTS, temperature)
+    assert 1 <= len(counts) <= 3  # the same name twice is one
+    assert all(type(count) is int for count in counts.values())
+
+
+def test_a_grammar_does_not_grow_with_every_level() -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    lengths = []
+    for _ in range(12):
+        schema = {"type": "array", "items": schema, "minItems": 1}
+        lengths.append(len(grammar_of(schema)))
+    assert lengths[-1] - lengths[-2] < 100
+
+
 def test_a_text_longer_than_grammars_can_count_has_no_limit() -> None:
     assert "char{0,}" in grammar_of({"type": "string", "maxLength": 5000})
     assert "char{0,2000}" in grammar_of({"type": "string", "maxLength": 2000})
 
 
 @pytest.mark.parametrize(
-    "schema", [{"type": "date"}, {"$ref": "#/elsewhere"}, {"enum": 3}, {"enum": []}]
+    "schema",
+    [
+        {"type": "date"},
+        {"$ref": "#/elsewhere"},
+        {"enum": 3},
+        {"enum": []},
+        {"allOf": [{"type": "string"}, {"maxLength": 3}]},
+        {"type": "integer", "minimum": 3, "maximum": 2},
+        {"type": "array", "minItems": 3, "maxItems": 2},
+        {"type": "string", "minLength": 3, "maxLength": 2},
+    ],
 )
 def test_what_it_does_not_know_fails_the_request(chat: LlamaChat, schema: dict[str, Any]) -> None:
     with pytest.raises(RequestFailed, match="form of the answer is not understood"):
+        chat.complete(ChatRequest("", "Describe.", schema=schema))
+
+
+def test_a_schema_that_only_refers_to_itself_is_refused(chat: LlamaChat) -> None:
+    schema = {"$ref": "#/$defs/a", "$defs": {"a": {"$ref": "#/$defs/a"}}}
+    with pytest.raises(RequestFailed, match="left recursion"):
         chat.complete(ChatRequest("", "Describe.", schema=schema))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 _MOST_REPEATS = 2000
 """llama.cpp refuses grammars that repeat a thing more often; beyond it there is no limit."""
 _MOST_NUMBERS = 256
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BASE = {
     "ws": '" "?',
     "string": '"\\"" char* "\\""',
@@ -18,7 +20,8 @@ _BASE = {
     "code": "[0-9a-cefA-CEF] hex hex hex | [dD] [0-7] hex hex",
     "hex": "[0-9a-fA-F]",
     "integer": '"-"? natural',
-    "natural": '"0" | [1-9] [0-9]{0,14}',
+    "natural": '"0" | positive',
+    "positive": "[1-9] [0-9]{0,14}",
     "number": '"-"? natural ("." [0-9]{1,15})? ([eE] [-+]? [0-9]{1,2})?',
     "boolean": '"true" | "false"',
     "null": '"null"',
@@ -33,8 +36,9 @@ def grammar_of(schema: Mapping[str, Any]) -> str:
     """Return GBNF whose texts all fit the schema, rule ``root``.
 
     It is narrower than the schema: every property is there, in the order given, and nothing
-    besides. It is wider where a grammar cannot count: patterns, formats, bounds of fractions and
-    of wide ranges of integers, lengths above 2,000. Whoever reads the answer checks it.
+    besides. It is wider where a grammar cannot count: patterns, formats, items that must differ,
+    bounds of fractions and of wide ranges of integers, lengths above 2,000, what stands beside a
+    choice. Whoever reads the answer checks it.
     Raises: ValueError for what it does not know.
     """
     rules = _Rules(schema.get("$defs", {}))
@@ -58,18 +62,20 @@ class _Rules:
         either = schema.get("anyOf") or schema.get("oneOf")
         if either:
             return _either(map(self.of, either))
+        if "allOf" in schema:
+            return self._only(schema["allOf"])
         kind = schema.get("type", "object" if "properties" in schema else None)
         if isinstance(kind, list):
             return _either(self.of({**schema, "type": one}) for one in kind)
-        if kind == "object" and schema.get("properties"):
-            return self._object(schema["properties"])
+        if kind == "object":
+            return self._object(schema)
         if kind == "array":
             return self._array(schema)
         if kind == "string":
             return _string(schema)
         if kind == "integer":
             return _integer(schema)
-        if kind in ("number", "boolean", "null", "object"):
+        if kind in ("number", "boolean", "null"):
             return str(kind)
         if kind is None:
             return "value"
@@ -86,40 +92,90 @@ class _Rules:
             self.texts[name] = self.of(self._definitions[defined])
         return name
 
-    def _object(self, properties: Mapping[str, Any]) -> str:
-        pairs = [
-            f'{_literal(name)} ws ":" ws {self.of(inner)} ws' for name, inner in properties.items()
-        ]
-        inner = ' "," ws '.join(pairs)
-        return f'"{{" ws {inner} "}}"'
+    def _only(self, parts: Sequence[Mapping[str, Any]]) -> str:
+        """Return the expression for the one part of ``allOf``: how notes are put to a ``$ref``."""
+        if len(parts) != 1:
+            raise ValueError("it asks for several things at once (allOf)")
+        return self.of(parts[0])
+
+    def _object(self, schema: Mapping[str, Any]) -> str:
+        properties, others = schema.get("properties"), schema.get("additionalProperties", True)
+        if properties:
+            pairs = (f'{_literal(name)} ws ":" ws {self.of(inner)} ws'
+                     for name, inner in properties.items())  # fmt: skip
+            return _within("{", ' "," ws '.join(pairs), "}")
+        if others is True:
+            return "object"
+        if others is False:
+            return _within("{", "", "}")
+        pair = self._rule(f'string ws ":" ws {self.of(others)} ws')
+        return _within("{", _list(pair, schema.get("minProperties", 0),
+                                  schema.get("maxProperties")), "}")  # fmt: skip
 
     def _array(self, schema: Mapping[str, Any]) -> str:
-        item = f"({self.of(schema.get('items', {}))} ws)"
-        least, most = schema.get("minItems", 0), schema.get("maxItems")
-        if most == 0:
-            return '"[" ws "]"'
-        more = _times(max(0, least - 1), None if most is None else most - 1)
-        inner = f'{item} ("," ws {item}){more}'
-        return f'"[" ws {inner if least else f"({inner})?"} "]"'
+        if "prefixItems" in schema:
+            parts = (f"{self.of(inner)} ws" for inner in schema["prefixItems"])
+            return _within("[", ' "," ws '.join(parts), "]")
+        item = self._rule(f"{self.of(schema.get('items', {}))} ws")
+        return _within("[", _list(item, schema.get("minItems", 0), schema.get("maxItems")), "]")
+
+    def _rule(self, text: str) -> str:
+        """Return the name of a new rule. What is repeated must be one: llama.cpp counts symbols."""
+        name = f"item-{len(self.texts)}"
+        self.texts[name] = text
+        return name
+
+
+def _within(opening: str, inner: str, closing: str) -> str:
+    return f'"{opening}" ws {inner} "{closing}"'
+
+
+def _list(item: str, least: int, most: int | None) -> str:
+    """Return the expression for so many items with commas between them."""
+    _check_order(least, most)
+    if most == 0:
+        return ""
+    more = _times(max(0, least - 1), None if most is None else most - 1)
+    inner = f'{item} ("," ws {item}){more}'
+    return inner if least else f"({inner})?"
 
 
 def _string(schema: Mapping[str, Any]) -> str:
     least, most = schema.get("minLength", 0), schema.get("maxLength")
+    _check_order(least, most)
     return f'"\\"" char{_times(least, most)} "\\""'
 
 
 def _integer(schema: Mapping[str, Any]) -> str:
-    least, most = schema.get("minimum"), schema.get("maximum")
+    """Return the expression for a narrow range, and for a wide one what has the right sign."""
+    least, most = _bounds(schema)
     if least is None:
         return "integer"
-    if most is not None and 0 <= most - least < _MOST_NUMBERS:
-        return _either(map(_literal, range(int(least), int(most) + 1)))
-    return "natural" if least >= 0 else "integer"
+    _check_order(least, most)
+    if most is not None and most - least < _MOST_NUMBERS:
+        return _either(map(_literal, range(least, most + 1)))
+    return "positive" if least > 0 else "natural" if least == 0 else "integer"
+
+
+def _bounds(schema: Mapping[str, Any]) -> tuple[int | None, int | None]:
+    """Return the least and the greatest integer that a schema allows, None for no bound."""
+    least = [math.ceil(schema["minimum"])] if "minimum" in schema else []
+    most = [math.floor(schema["maximum"])] if "maximum" in schema else []
+    if "exclusiveMinimum" in schema:
+        least.append(math.floor(schema["exclusiveMinimum"]) + 1)
+    if "exclusiveMaximum" in schema:
+        most.append(math.ceil(schema["exclusiveMaximum"]) - 1)
+    return max(least, default=None), min(most, default=None)
 
 
 def _times(least: int, most: int | None) -> str:
     least = min(least, _MOST_REPEATS)
     return f"{{{least},{'' if most is None or most > _MOST_REPEATS else most}}}"
+
+
+def _check_order(least: int, most: int | None) -> None:
+    if most is not None and most < least:
+        raise ValueError(f"no number is {least} at least and {most} at most")
 
 
 def _either(parts: Any) -> str:
@@ -131,5 +187,6 @@ def _either(parts: Any) -> str:
 
 def _literal(value: Any) -> str:
     text = json.dumps(value, ensure_ascii=False)
+    text = _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)  # grammars are UTF-8
     escaped = re.sub(r'["\\]', lambda found: "\\" + found[0], text)
     return f'"{escaped}"'
