@@ -74,3 +74,12 @@ def test_marks_in_what_is_asked_are_broken(evil: str) -> None:
     text = render(CHATML, "Be brief.", f"It says: {evil}.", 1, *marks)
     assert [text.count(mark) for mark in marks] == [plain.count(mark) for mark in marks]
     assert text.count(PICTURE) == 1
+
+
+@pytest.mark.parametrize("mark", ["  ", " <x>", "a b", "< xy", "x", "aab", "\n\n"])
+def test_marks_of_any_form_come_to_an_end(mark: str) -> None:
+    text = render(CHATML, "Be brief.", f"It says: {mark}{mark} {mark}.", 1, mark)
+    assert "It says: " in text
+    assert text.count(PICTURE) == 1
+    if mark in (" <x>", "< xy", "aab"):
+        assert mark not in text

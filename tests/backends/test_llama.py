@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from models import MMPROJ, VLM
+from models.gguf_file import Value, read_gguf, write_gguf
+from models.text_gguf import text_gguf
 
 from vidsum.backends.llama import LlamaChat
 from vidsum.backends.llama_model import GgufModel
@@ -158,6 +161,108 @@ def test_closing_stops_what_is_under_way(chat: LlamaChat) -> None:
     assert [failure.message for failure in failures] == ["The model tiny was closed."]
     with pytest.raises(BackendFailed, match="was closed"):
         chat.complete(ChatRequest("", "x"))
+
+
+class LongLoad(LlamaChat):
+    """Is not through with loading before it is told so."""
+
+    def __init__(self) -> None:
+        super().__init__(VLM, "tiny", threads=1)
+        self.loading, self.go_on = threading.Event(), threading.Event()
+
+    def _load(self) -> GgufModel:
+        model = super()._load()
+        self.loading.set()
+        self.go_on.wait()
+        return model
+
+
+def test_what_is_closed_while_it_loads_answers_nothing_and_is_let_go() -> None:
+    chat = LongLoad()
+    failures: list[BackendFailed] = []
+
+    def ask() -> None:
+        try:
+            chat.complete(ChatRequest("", "x", max_tokens=1))
+        except BackendFailed as exc:
+            failures.append(exc)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    chat.loading.wait()
+    chat.close()
+    chat.go_on.set()
+    asking.join()
+    assert [failure.message for failure in failures] == ["The model tiny was closed."]
+    assert chat._loaded is None
+
+
+def changed(path: Path, **values: Value) -> Path:
+    """Write the small text model with other metadata; ``__`` in a key stands for a dot."""
+    metadata, tensors = read_gguf(text_gguf(path))
+    metadata |= {key.replace("__", "."): value for key, value in values.items()}
+    return write_gguf(path, metadata, tensors.items())
+
+
+@pytest.mark.parametrize(
+    ("said", "context"), [(2**31 - 1, 8192), (2**32 - 1, 8192), (0, 8192), (1000, 1000)]
+)
+def test_what_a_file_says_of_its_context_is_a_bound_and_no_more(
+    tmp_path: Path, said: int, context: int
+) -> None:
+    path = changed(tmp_path / "text.gguf", llama__context_length=said)
+    request = ChatRequest("", "x" * 990, schema=LONG_LIST, max_tokens=9000)
+    with closing(LlamaChat(path, "text", threads=1)) as chat:
+        assert chat.count_tokens("x")[0] == 1
+        assert chat.context_tokens == context
+        if context == 1000:
+            with pytest.raises(RequestFailed, match="takes 1,000 in all"):
+                chat.complete(request)
+            shorter = chat.complete(ChatRequest("", "x" * 700, schema=LONG_LIST, max_tokens=9000))
+            assert shorter.usage.input_tokens is not None
+            assert shorter.usage.output_tokens == 1000 - shorter.usage.input_tokens
+
+
+@pytest.mark.parametrize(
+    ("template", "reason"),
+    [
+        ("{% if %}", "cannot be read: Expected an expression"),
+        ("{{ raise_exception('not so') }}", "fails: not so"),
+        ("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", "fails: maximum recursion depth"),
+        ("{{ 'a' * 10 ** 18 }}", "fails"),
+        ("", "has no chat template"),
+    ],
+)
+def test_a_chat_template_that_fails_is_said_on_one_line(
+    tmp_path: Path, template: str, reason: str
+) -> None:
+    path = changed(tmp_path / "text.gguf", tokenizer__chat_template=template)
+    with (
+        closing(LlamaChat(path, "text", threads=1)) as chat,
+        pytest.raises(BackendFailed) as failed,
+    ):
+        chat.complete(ChatRequest("", "Hi."))
+    assert "text.gguf cannot be loaded: " in failed.value.message
+    assert reason in failed.value.message
+    assert failed.value.message.isprintable()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+def test_the_name_of_a_file_need_not_be_text(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"tiny\xff \n'\".gguf")
+    path.write_bytes(VLM.read_bytes())
+    with closing(LlamaChat(path, "tiny", threads=1)) as chat:
+        assert chat.complete(ChatRequest("", "Describe this image.", max_tokens=30)).text
+
+
+def test_tokens_of_any_length_come_whole(tmp_path: Path) -> None:
+    path = text_gguf(tmp_path / "text.gguf")
+    tokens = read_gguf(path)[0]["tokenizer.ggml.tokens"]
+    assert isinstance(tokens, list)
+    rule = "=" * 100
+    path = changed(path, tokenizer__ggml__tokens=[*map(str, tokens[:-1]), rule])
+    with closing(GgufModel(path, 256, 1, 0)) as model:
+        assert model.said([len(tokens) - 1], cut=False, plain=True).text == rule
 
 
 def truncated(folder: Path) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -205,3 +206,24 @@ def test_readiness_names_the_model_or_what_is_missing(
     assert (bare.ready, bare.hint) == (False, "Install it: pip install 'vidsum[local]'")
     with pytest.raises(BackendMissing):
         build(Options(caption_model=str(VLM), mmproj=MMPROJ))
+
+
+def test_readiness_loads_no_model_and_no_library() -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom vidsum.captioners.local import ready\n"
+        "from vidsum.config import Options\n"
+        f"print(ready(Options(caption_model={str(VLM)!r}, mmproj=Path({str(MMPROJ)!r}))).ready)\n"
+        "print(sorted({'llama_cpp', 'numpy', 'jinja2'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("True\n[]\n", "")
+
+
+def test_layers_for_a_gpu_that_is_not_there_are_work_for_the_cores() -> None:
+    import llama_cpp
+
+    there = llama_cpp.llama_supports_gpu_offload()
+    for layers, work in ((None, "gpu"), (5, "gpu"), (0, "cores")):
+        options = Options(caption_model=str(VLM), mmproj=MMPROJ, threads=1, gpu_layers=layers)
+        with closing(build(options)) as captioner:
+            assert captioner.work == (work if there else "cores")

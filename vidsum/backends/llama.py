@@ -121,19 +121,21 @@ class LlamaChat(ChatBackend):
 
     def forget(self) -> None:
         """Count on nothing of earlier calls: the next one evaluates all anew."""
-        if self._loaded is not None:
-            self._by_worker(self._loaded.forget)
+        loaded = self._loaded
+        if loaded is not None:
+            self._by_worker(loaded.forget)
 
     def close(self) -> None:
         """Stop what is under way and let go of the model; may be called twice.
 
         A native call that is under way is waited for a second; the model goes when it ends.
         """
+        if self._closed:
+            return  # to wait again would bring nothing
         self._closed = True
         loaded = self._loaded
         if loaded is not None:
             loaded.stopping.set()
-        if loaded is not None:
             concurrent.futures.wait([_worker().submit(self._let_go)], _CLOSING_S)
 
     def _let_go(self) -> None:

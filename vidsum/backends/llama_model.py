@@ -1,6 +1,6 @@
 """A GGUF model in this process: loading, what its cache holds, and generation.
 
-Not safe to use from two threads at once: :mod:`vidsum.backends.llama` locks.
+Not safe to use from two threads at once: :mod:`vidsum.backends.llama` has one for all.
 """
 
 from __future__ import annotations

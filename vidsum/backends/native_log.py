@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import ast
+import collections
 import ctypes
 import functools
-import io
 import re
+from typing import Any
 
 from vidsum.wording import escaped
 
@@ -20,45 +20,35 @@ _REASON_LETTERS = 200
 class NativeLog:
     """Takes over the native libraries' log for the whole process.
 
-    C must call nothing here that is written in Python: Python raises KeyboardInterrupt wherever it
-    begins to run a function, and in one that C called it would be lost. So each line goes through
-    ``print``, which is C's own, into a text that is read afterwards.
+    Python raises KeyboardInterrupt wherever the main thread begins to run a function, and in one
+    that C called it is lost: whoever makes the native libraries talk much does so in another one.
     """
 
     def __init__(self) -> None:
         import llama_cpp
         from llama_cpp import mtmd_cpp
 
-        self._lines = io.StringIO()
+        self._errors: collections.deque[str] = collections.deque(maxlen=20)
         # C keeps the pointer: the callback must live as long as the process.
-        self._callback = llama_cpp.llama_log_callback(functools.partial(print, file=self._lines))
+        self._callback = llama_cpp.llama_log_callback(self._take)
         llama_cpp.llama_log_set(self._callback, ctypes.c_void_p(0))
         mtmd_cpp.mtmd_helper_log_set(self._callback, ctypes.c_void_p(0))
 
+    def _take(self, level: int, text: bytes | None, data: Any) -> None:
+        line = (text or b"").decode("utf-8", "replace").strip()
+        if level == _ERROR and line:
+            self._errors.append(line)
+
     def forget(self) -> None:
-        """Drop the lines so far; called before something that may fail."""
-        self._lines.seek(0)
-        self._lines.truncate()
+        """Drop the errors so far; called before something that may fail."""
+        self._errors.clear()
 
     def reason(self) -> str:
         """Return the first error since then that explains something, on one line; or nothing."""
-        errors = filter(None, map(_error, self._lines.getvalue().splitlines()))
-        found = next((e for e in errors if not _SAYS_NOTHING.search(e)), "")
+        found = next((e for e in list(self._errors) if not _SAYS_NOTHING.search(e)), "")
         while (shorter := _WHERE.sub("", found)) != found:
             found = shorter
         return escaped(found)[:_REASON_LETTERS].rstrip(" .")
-
-
-def _error(line: str) -> str:
-    """Return the message in a line as print left it, ``4 b'message' None``, if it is an error's."""
-    level, _, rest = line.partition(" ")
-    if level != str(_ERROR):
-        return ""
-    try:
-        raw = ast.literal_eval(rest.rpartition(" ")[0])
-    except (ValueError, SyntaxError):
-        return ""  # two threads wrote at once
-    return raw.decode("utf-8", "replace").strip() if isinstance(raw, bytes) else ""
 
 
 @functools.cache
