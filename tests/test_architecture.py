@@ -16,9 +16,11 @@ PACKAGE = Path(vidsum.__file__).parent
 
 ROWS: tuple[tuple[str, ...], ...] = (
     ("__init__", "data", "errors"),
-    ("config", "events", "registry", "prompts", "tokens", "wording", "languages", "home"),
-    ("media", "costs", "backends", "catalog"),
+    ("config", "events", "registry", "prompts", "tokens", "wording", "languages", "home", "db"),
+    ("costs",),
+    ("media", "backends", "catalog"),
     ("captioners", "transcribers", "ocr", "timeline", "reasoner", "renderers"),
+    ("planner",),
     ("pipeline",),
     ("api",),
     ("cli",),

@@ -8,6 +8,7 @@ VidsumError
 ├── BackendFailed      5  a backend or provider failed
 │   └── RequestFailed  5  one request failed; the next one may do better
 │       └── RequestTooLong  5  it had more tokens than the model takes
+├── BudgetReached      6  a cap allows no more
 └── OutputError        8  the result could not be written
 
 Exit codes 0, 1, 7 and 130 belong to no class: all went well, a bug of ours, some of it is
@@ -68,6 +69,12 @@ class RequestFailed(BackendFailed):
 
 class RequestTooLong(RequestFailed):
     """A request had more tokens than the model takes: it may do in smaller pieces."""
+
+
+class BudgetReached(VidsumError):
+    """A cap on money, compute or time allows no more; what was done before it is good."""
+
+    exit_code = 6
 
 
 class OutputError(VidsumError):

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from vidsum.data.cost import Origin
 from vidsum.data.evidence import Image
-from vidsum.data.result import Origin
 
 Finish = Literal["stop", "length", "filtered", "other"]
 
@@ -17,7 +17,8 @@ class Usage:
     """Tokens of one call. None is unknown: the provider did not say.
 
     ``input_tokens`` includes the cached ones, ``output_tokens`` the reasoning ones, as OpenAI
-    counts. ``origin`` is ``measured`` for a model in this process, ``reported`` for a provider's
+    counts. ``audio_tokens`` are a part of the input. ``cost_usd`` is what the provider itself says
+    that the call cost, in US dollars as a decimal number. ``origin`` is ``measured`` for a model in this process, ``reported`` for a provider's
     own figures, ``unknown`` when it gave none.
     """
 
@@ -26,6 +27,8 @@ class Usage:
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     origin: Origin = "unknown"
+    audio_tokens: int | None = None
+    cost_usd: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

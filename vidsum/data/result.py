@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from vidsum.data.cost import Modality, Origin
 from vidsum.data.evidence import Evidence
 
 SCHEMA_VERSION = "1.1"
 
-Origin = Literal["measured", "reported", "estimated", "unknown"]
 EntryKind = Literal["speech", "caption", "text", "fact"]
 ChapterBasis = Literal["file", "titles", "pictures", "speech", "model", "none"]
-Modality = Literal["text", "image", "audio", "video"]
 
 
 @dataclass(frozen=True, slots=True)
