@@ -48,6 +48,12 @@ class ModelShape:
     ``parameters`` counts all weights that a token meets (of a mixture of experts, the active
     ones); ``encoder_*`` are those of its picture or sound encoder, 0 without one. ``patch_px`` is
     the side of a patch in pixels. ``quant`` names how the weights are kept (``Q8_0``, ``int8``).
+
+    The others are 0 where they are not known or do not apply: ``vocabulary`` in tokens; ``mels``
+    of a spectrum; ``image_px``, the side of the square that each picture or tile becomes, and
+    ``longest_px``, that of a picture before it is cut into tiles; ``merge`` × ``merge`` patches
+    become one token; ``most_image_tokens`` of an encoder that leaves pictures their shape; in
+    ``full_layers`` of the encoder patches see all others, elsewhere ``window_patches`` of them.
     """
 
     parameters: int
@@ -58,6 +64,14 @@ class ModelShape:
     encoder_width: int = 0
     patch_px: int = 0
     quant: str | None = None
+    vocabulary: int = 0
+    mels: int = 0
+    image_px: int = 0
+    longest_px: int = 0
+    merge: int = 0
+    most_image_tokens: int = 0
+    window_patches: int = 0
+    full_layers: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
