@@ -1,0 +1,256 @@
+"""What the ledger holds: drawn with bars for a terminal, as plain columns for a pipe."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vidsum.cli.ledgerfigures import COLUMNS, NONE, cells, columns, sentence, width_of
+from vidsum.cli.ledgergroups import Avoided, Group, View, local_minute, share, short_id
+from vidsum.costs.receipts import receipt_of
+from vidsum.data import Entry, Receipt, Sum
+from vidsum.renderers.figures import rounded, seconds, usd
+from vidsum.wording import escaped
+
+AVOIDED: Final = "Not spent (in no total)"
+_HEADS: Final = {"run": ("run", "began", "video")}
+_FIRST_TO_GO: Final = ("images", "sound", "CPU", "J", "tokens in/out", "calls", "began", "CU")
+"""What a narrow terminal leaves out, one after the other."""
+_LEAST_BAR, _MOST_BAR = 6, 24
+_WIDE, _MOST_NAME, _MOST_NARROW_NAME = 110, 32, 18
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFacts:
+    """One run as a whole: its first line, its own line if it has ended, and its receipt."""
+
+    first: Entry
+    run: Entry | None
+    receipt: Receipt
+
+    @classmethod
+    def of(cls, lines: Sequence[Entry]) -> RunFacts:
+        """Return the facts of one run from its lines; there is at least one."""
+        whole = (line for line in lines if line.kind == "run" and line.phase != "reserve")
+        return cls(lines[0], next(whole, None), receipt_of(lines))
+
+    @property
+    def title(self) -> str:
+        """Which run it is."""
+        return (
+            f"Run {short_id(self.first.run_id)} of {local_minute(self.first.ts_utc)}, {self.path}"
+        )
+
+    @property
+    def path(self) -> str:
+        """The video, as it was named."""
+        path = (self.run or self.first).path
+        return escaped(path) if path else "video unknown"
+
+    @property
+    def words(self) -> str:
+        """What it took in all."""
+        if self.run is None or self.run.wall_s is None:
+            return "It has not ended: it is under way, or was broken off."
+        receipt = self.receipt
+        parts = [f"{escaped(self.run.status or 'ended')}: {seconds(Sum(receipt.wall_s))} wall",
+                 f"{seconds(Sum(receipt.cpu_s))} CPU"]  # fmt: skip
+        if receipt.wall_s > 0:
+            part = receipt.main_s / receipt.wall_s
+            parts.append(f"the stages of its main thread explain {part:.1%} of the wall time")
+        if receipt.joules is not None and receipt.joules.value:
+            parts.append(f"energy by {escaped(receipt.joules_method or 'unknown')}")
+        return ", ".join(parts) + "."
+
+
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """Names and figures as text, with what the bars show."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    wholes: tuple[tuple[str, ...], ...]
+    words: int
+    shares: tuple[float, ...]
+    share_of: str
+
+
+def _grid(view: View) -> _Grid:
+    heads = _HEADS.get(view.by, (view.by,))
+    share_of, shares = share(view.groups)
+    several = len(view.wholes) > 1
+    blank = ("",) * (len(heads) - 1)
+    return _Grid(
+        (*heads, *COLUMNS),
+        tuple((*_names(group), *cells(group.total)) for group in view.groups),
+        tuple((f"{direction} in all" if several else "in all", *blank, *cells(whole))
+              for direction, whole in view.wholes),
+        len(heads), tuple(shares), share_of,
+    )  # fmt: skip
+
+
+def _names(group: Group) -> tuple[str, ...]:
+    first, *rest = group.names
+    made = group.direction == "generate" and not group.key.endswith("_gen")
+    return (f"{first}, made" if made else first, *rest)
+
+
+def as_text(view: View, run: RunFacts | None) -> str:
+    """Return plain aligned columns, for a pipe."""
+    grid = _grid(view)
+    parts = [f"{run.title}\n{run.words}\n\n"] if run else []
+    parts.append(columns((grid.head, *grid.rows, *grid.wholes), grid.words))
+    parts += [f"\n{line}\n" for line in _sentences(view)]
+    if view.avoided:
+        rows = [_avoided_cells(one) for one in view.avoided]
+        parts.append(f"\n{AVOIDED}\n{columns((_AVOIDED_HEAD, *rows), 1, last_words=True)}")
+    if notes := _notes(grid, view):
+        parts.append(f"\n{notes}\n")
+    return "".join(parts)
+
+
+def _sentences(view: View) -> list[str]:
+    """Return each total in words: what is missing from it is said here."""
+    several = len(view.wholes) > 1
+    return [f"{f'To {each}' if several else 'In all'}: {sentence(whole)}"
+            for each, whole in view.wholes]  # fmt: skip
+
+
+def _notes(grid: _Grid, view: View) -> str:
+    """Explain the marks that are in sight."""
+    every = " ".join(cell for row in (*grid.rows, *grid.wholes) for cell in row[grid.words :])
+    notes = [words for mark, words in (("~", "~ estimated or computed"), ("≥", "≥ at least"),
+                                       ("?", "? not known")) if mark in every]  # fmt: skip
+    if any(whole.wall_s.value for _, whole in view.wholes):
+        notes.append("wall: stages that ran side by side both count")
+    if view.open:
+        notes.append(f"{view.open:,} of these were begun and have no end: vidsum ledger verify")
+    return "; ".join(notes) + "." if notes else ""
+
+
+_AVOIDED_HEAD = ("by", "calls", "time", "CU", "USD", "what, and against what")
+
+
+def _avoided_cells(one: Avoided) -> tuple[str, ...]:
+    return (
+        escaped(one.by),
+        NONE if one.calls is None else f"{one.calls:,}",
+        NONE if one.seconds is None else f"~{seconds(Sum(one.seconds))}",
+        NONE if one.cu is None else f"~{rounded(one.cu)}",
+        NONE if one.usd_nano is None else f"~{usd(one.usd_nano)}",
+        _baseline(one),
+    )
+
+
+def _baseline(one: Avoided) -> str:
+    first, others = escaped(one.baselines[0]), len(one.baselines) - 1
+    return f"{first}; and {others:,} more such" if others else first
+
+
+def drawn(view: View, run: RunFacts | None) -> str:
+    """Return the same for a terminal, as wide as that is, with bars and colours."""
+    from rich.console import Console
+    from rich.padding import Padding
+    from rich.text import Text
+
+    console = Console(file=io.StringIO(), force_terminal=True, highlight=False)
+    if console.width < _NARROWEST:
+        console.width = _USUAL_WIDTH
+    grid = _grid(view)
+    if run:
+        console.print(Text(run.title, style="bold"))
+        console.print(Text(run.words, style="dim"), end="\n\n")
+    table, left_out = _table(grid, console.width)
+    console.print(table)
+    for line in _sentences(view):
+        console.print("", Text(line, style="bold"), sep="\n")
+    if view.avoided:
+        console.print("", Text(AVOIDED, style="bold cyan"), sep="\n")
+        console.print(Padding(_avoided_table(view.avoided), (0, 0, 0, 2), expand=False))
+    notes = _notes(grid, view)
+    if left_out:
+        notes += f" No room here for {', '.join(left_out)}: see --json, or a wider terminal."
+    if notes:
+        console.print("", Text(notes.strip(), style="dim"), sep="\n")
+    file = console.file
+    assert isinstance(file, io.StringIO)
+    return file.getvalue()
+
+
+_NARROWEST, _USUAL_WIDTH = 20, 80
+
+
+def _table(grid: _Grid, width: int) -> tuple[Any, list[str]]:
+    """Return the table with its bars, and the columns that found no room in it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    lines = (grid.head, *grid.rows, *grid.wholes)
+    longest = _MOST_NAME if width >= _WIDE else _MOST_NARROW_NAME
+    widths = [min(max(map(width_of, column)), longest if place < grid.words else width)
+              for place, column in enumerate(zip(*lines, strict=True))]  # fmt: skip
+    kept, left_out = _fitting(grid, widths, width)
+    room = width - sum(widths[place] + 2 for place in kept)
+    bar = min(_MOST_BAR, room)
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for place in kept:
+        figure = place >= grid.words
+        table.add_column(grid.head[place], justify="right" if figure else "left", no_wrap=True,
+                         overflow="ellipsis",
+                         max_width=None if figure else longest)  # fmt: skip
+    with_bar = bar >= _LEAST_BAR and bool(grid.share_of)
+    if with_bar:
+        table.add_column(f"of {grid.share_of}"[:bar], no_wrap=True)
+    for row, part in zip(grid.rows, grid.shares, strict=True):
+        bars = [Text(bar_of(part, bar), style="cyan")] if with_bar else []
+        table.add_row(*(Text(row[place]) for place in kept), *bars)
+    for row in grid.wholes:
+        table.add_row(*(Text(row[place]) for place in kept), style="bold")
+    return table, left_out
+
+
+def _fitting(grid: _Grid, widths: Sequence[int], width: int) -> tuple[list[int], list[str]]:
+    """Return the places of the columns that fit, and the names of those with figures that do not.
+
+    A column without any figure is left out of a terminal's table without a word.
+    """
+    rows = (*grid.rows, *grid.wholes)
+    kept = [place for place in range(len(grid.head))
+            if place < grid.words or any(row[place] != NONE for row in rows)]  # fmt: skip
+    left_out: list[str] = []
+    for name in _FIRST_TO_GO:
+        if sum(widths[place] + 2 for place in kept) + _LEAST_BAR <= width:
+            break
+        if name in grid.head and (place := grid.head.index(name)) in kept:
+            kept.remove(place)
+            left_out.append(name)
+    return kept, left_out
+
+
+def bar_of(part: float, width: int) -> str:
+    """Return a bar of a share, to an eighth of a column; what is not nothing is not empty."""
+    eighths = round(part * width * 8)
+    if part > 0:
+        eighths = max(1, eighths)
+    full, rest = divmod(min(eighths, width * 8), 8)
+    return "█" * full + (_EIGHTHS[rest] if rest else "")
+
+
+def _avoided_table(found: Iterable[Avoided]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    rows = [_avoided_cells(one) for one in found]
+    last = len(_AVOIDED_HEAD) - 1
+    kept = [place for place in range(last + 1)
+            if place in (0, last) or any(row[place] != NONE for row in rows)]  # fmt: skip
+    for place in kept:
+        table.add_column(_AVOIDED_HEAD[place], justify="left" if place in (0, last) else "right",
+                         no_wrap=place < last)  # fmt: skip
+    for row in rows:
+        table.add_row(*(Text(row[place]) for place in kept))
+    return table
