@@ -11,9 +11,11 @@ import pytest
 from vidsum import registry
 from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.costs.tally import Tally
-from vidsum.data import Caption, Transcript, Usage
+from vidsum.data import Caption, ModelRef, Quantities, Transcript
 from vidsum.registry import Work
 from vidsum.transcribers.protocol import Transcriber, TranscriptRequest
+
+SCRIPTED = ModelRef(backend="scripted", requested="scripted")
 
 
 def put_in_place(monkeypatch: pytest.MonkeyPatch, stage: str, name: str, backend: object) -> None:
@@ -46,7 +48,8 @@ class ScriptedTranscriber(Transcriber):
         self._script = script
 
     def transcribe(self, request: TranscriptRequest) -> Transcript | None:
-        self.tally.add(Usage(), calls=1)
+        with self.tally.open(SCRIPTED, Quantities(calls=1)) as call:
+            call.settle(Quantities(calls=1), "unknown")
         return self._script(request)
 
     def close(self) -> None:

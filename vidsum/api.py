@@ -9,29 +9,37 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import vidsum
 from vidsum.data import Bundle, Evidence, Result, Summary
+from vidsum.errors import VidsumError
 from vidsum.events import Listener, ignore
 
 if TYPE_CHECKING:
     from vidsum.config import Options
+    from vidsum.pipeline.estimating import Estimated
     from vidsum.pipeline.run import Run
 
 
-def start(path: Path, options: Options, listen: Listener = ignore) -> Run:
-    """Return a run for one video: it carries the options and the account through the steps."""
+def start(path: Path, options: Options, listen: Listener = ignore, *, recorded: bool = True) -> Run:
+    """Return a run for one video: it carries the options and the account through the steps.
+
+    ``recorded``: its costs are written to the ledger. Raises: OptionError, BudgetReached.
+    """
     from vidsum.pipeline.run import Run
 
-    return Run(path, options, listen)
+    return Run(path, options, listen, recorded)
 
 
 def extract(run: Run) -> Evidence:
     """Look and listen. Raises: MediaError, OptionError, BackendMissing, BackendFailed."""
-    from vidsum.pipeline.extract import gather
+    with run.meter.stage("prepare", "video", "vidsum"):
+        from vidsum.pipeline.extract import gather
 
     return gather(run)
 
@@ -61,14 +69,29 @@ def reason(run: Run, evidence_bundle: Bundle) -> Summary:
     return sum_up(run, evidence_bundle)
 
 
+@contextmanager
+def finishing(run: Run) -> Iterator[None]:
+    """Close a run's account when the block ends, however it ends."""
+    try:
+        yield
+    except VidsumError as exc:
+        run.finish(type(exc).__name__)
+        raise
+    except BaseException as exc:
+        run.finish("interrupted" if isinstance(exc, KeyboardInterrupt) else "failed")
+        raise
+    run.finish()
+
+
 def summarize(path: Path, options: Options, listen: Listener = ignore) -> Result:
     """Return what is in a video and what it took to find out: all steps, one call.
 
     Raises: MediaError, OptionError, BackendMissing, BackendFailed.
     """
     run = start(path, options, listen)
-    packed = bundle(run, extract(run))
-    summary = reason(run, packed)
+    with finishing(run):
+        packed = bundle(run, extract(run))
+        summary = reason(run, packed)
     return Result(
         packed,
         summary,
@@ -77,6 +100,25 @@ def summarize(path: Path, options: Options, listen: Listener = ignore) -> Result
         vidsum.__version__,
         failures=tuple(run.failures),
     )
+
+
+def estimate(
+    path: Path, options: Options, listen: Listener = ignore, *, precise: bool = False,
+    compare: bool = False, compare_model: str | None = None,
+) -> Estimated:  # fmt: skip
+    """Return what a summary would cost: from the header alone, or ``precise``, after looking.
+
+    Asks no model and spends nothing. ``compare`` sets the naive way beside it.
+    Raises: MediaError, OptionError, BackendMissing.
+    """
+    from vidsum.pipeline.estimating import compared, estimated
+
+    run = start(path, options, listen, recorded=precise)
+    with finishing(run):
+        found = estimated(run, precise=precise)
+        if compare or compare_model is not None:
+            found = replace(found, comparison=compared(run, found, compare_model))
+    return found
 
 
 def prompt(run: Run, evidence_bundle: Bundle) -> str:

@@ -1,7 +1,8 @@
 """Which backends there are: a name to a module that is imported only when it is asked for.
 
 A backend's module has ``build(options)``, which returns the backend, and may have
-``ready(options)``, which says without loading anything heavy whether it could work here.
+``ready(options)``, which says without loading anything heavy whether it could work here, and
+``forecast(options, need)``, which says what models it would use for some work.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from vidsum.errors import BackendMissing
 
 if TYPE_CHECKING:
     from vidsum.config import Options
+    from vidsum.data import Forecast, Need
 
 TIERS = ("lite", "local", "api")
 Work = Literal["light", "cores", "gpu", "network"]
@@ -86,6 +88,16 @@ def readiness(stage: str, name: str, options: Options) -> Readiness:
         why = f"it cannot be loaded: {exc.__cause__ or exc}"
         found = Readiness(False, why, _install_hint(stage, name))
     return Readiness(found.ready, _as_part(found.what), found.hint.rstrip("."))
+
+
+def forecast(stage: str, name: str, options: Options, need: Need) -> Forecast | None:
+    """Return what a backend would use for a need; None for one that asks no model.
+
+    Loads no model and contacts nobody. Raises: BackendMissing, OptionError.
+    """
+    known = getattr(_module(stage, name), "forecast", None)
+    found: Forecast | None = None if known is None else known(options, need)
+    return found
 
 
 def _as_part(what: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from chat_server import MODEL, ChatServer, free_port
+from recording_desk import RecordingDesk
 from scenes import random_scenes
 from scripted_provider import DROP, HANG, Answer, Call, ScriptedProvider, Step, fails, says
 
@@ -58,11 +59,11 @@ def options(url: str, **more: Any) -> Options:
     return Options(**({"api": url, "api_timeout_s": 20.0} | named | more))
 
 
-def chat_at(url: str, *, spent: list[Usage | None] | None = None, **more: Any) -> openai.RemoteChat:
-    told = [] if spent is None else spent
+def chat_at(url: str, *, desk: RecordingDesk | None = None, **more: Any) -> openai.RemoteChat:
+    tally = (desk or RecordingDesk()).tally
     task = more.pop("task", "reason")
     retrying = more.pop("retrying", QUICK)
-    return openai.build(options(url, **more), task, spent=told.append, retrying=retrying)
+    return openai.build(options(url, **more), task, tally=tally, retrying=retrying)
 
 
 class Conversation:
@@ -70,8 +71,8 @@ class Conversation:
 
     def __init__(self, *script: Step, **more: Any) -> None:
         self.provider = ScriptedProvider(*script)
-        self.spent: list[Usage | None] = []
-        self.chat = chat_at(self.provider.url, spent=self.spent, **more)
+        self.desk = RecordingDesk()
+        self.chat = chat_at(self.provider.url, desk=self.desk, **more)
 
     def __enter__(self) -> Conversation:
         self.provider.__enter__()
@@ -84,6 +85,16 @@ class Conversation:
     @property
     def asked(self) -> list[dict[str, Any]]:
         return [call.body for call in self.provider.calls]
+
+    @property
+    def phases(self) -> list[str]:
+        """How the calls ended."""
+        return self.desk.phases
+
+    @property
+    def used(self) -> list[tuple[int | None, int | None, str]]:
+        """The tokens in and out of each call, and how they are known."""
+        return [(e.used.input_tokens, e.used.output_tokens, e.origin) for e in self.desk.endings]
 
     def fails_with(self, kind: type[VidsumError], request: ChatRequest = QUESTION) -> VidsumError:
         with pytest.raises(BackendFailed) as caught:
@@ -206,7 +217,7 @@ def test_a_limit_on_requests_is_waited_out() -> None:
     with Conversation(busy, busy, says("Fine.")) as talk:
         reply = talk.chat.complete(QUESTION)
     assert (reply.text, reply.attempts) == ("Fine.", 3)
-    assert talk.spent == []
+    assert talk.phases == ["settle"]
 
 
 def test_a_wait_that_is_too_long_is_not_begun() -> None:
@@ -231,7 +242,7 @@ def test_a_server_that_stumbles_twice(status: int) -> None:
     with Conversation(bad, bad, says("Fine.")) as talk:
         reply = talk.chat.complete(QUESTION)
     assert (reply.text, reply.attempts) == ("Fine.", 3)
-    assert talk.spent == [None] * (2 if status >= 500 else 0)
+    assert talk.phases == (["fail", "fail", "settle"] if status >= 500 else ["settle"])
 
 
 def test_a_request_that_the_server_fails_on_ends_alone() -> None:
@@ -254,7 +265,7 @@ def test_a_line_that_is_cut() -> None:
     with Conversation(says("One."), DROP, says("Two.")) as talk:
         assert talk.chat.complete(QUESTION).text == "One."
         assert talk.chat.complete(QUESTION).text == "Two."
-        assert talk.spent == [None]
+        assert talk.phases == ["settle", "fail", "settle"]
     with Conversation(says("One."), DROP) as talk:
         talk.chat.complete(QUESTION)
         assert "breaks the connection" in talk.fails_with(BackendFailed).message
@@ -268,7 +279,7 @@ def test_a_server_that_hangs_is_asked_twice_and_may_have_been_paid() -> None:
         assert "--api-timeout" in error.hint
         assert talk.provider.wait_for(2)
         assert len(talk.asked) == 2
-        assert talk.spent == [None, None]
+        assert talk.phases == ["fail", "fail"]
         talk.fails_with(RequestFailed)
         assert "several requests in a row" in talk.fails_with(BackendFailed).message
 
@@ -391,7 +402,7 @@ def test_a_strict_schema_is_called_strict() -> None:
 def test_a_500_that_is_asked_otherwise_may_have_been_paid() -> None:
     with Conversation(speaks_only("prompt", 500, "")) as talk:
         assert talk.chat.complete(FORMED).attempts == 3
-        assert talk.spent == [None, None]
+        assert talk.phases == ["fail", "fail", "settle"]
 
 
 def test_a_single_500_does_not_cost_the_strict_form() -> None:
@@ -427,7 +438,7 @@ def test_no_object_at_all() -> None:
     with Conversation(says("It is a talk.", usage=(40, 6)), says('{"kind": "ta', "length")) as talk:
         error = talk.fails_with(RequestFailed, FORMED)
         assert "gave no JSON object" in error.message
-        assert talk.spent == [Usage(40, 6, None, None, "reported")]
+        assert talk.used == [(40, 6, "reported")]
         cut = talk.chat.complete(FORMED)
         assert (cut.finish, cut.text) == ("length", '{"kind": "ta')
 
@@ -475,14 +486,16 @@ def test_thinking_gets_room_once_and_is_stripped() -> None:
     assert (first.text, first.attempts) == ("A cat.", 2)
     assert (second.text, second.attempts) == ("A cat.", 1)
     assert first.usage == Usage(9, 30, 4, 25, "reported")
-    assert talk.spent == [first.usage]
+    assert talk.used == [(9, 30, "reported")] * 3
+    assert [e.used.cache_read_tokens for e in talk.desk.endings] == [4] * 3
+    assert [e.used.reasoning_tokens for e in talk.desk.endings] == [25] * 3
 
 
 def test_thinking_without_end() -> None:
     with Conversation(says("", "length", reasoning_content="Hm. " * 9)) as talk:
         assert "all its tokens on thinking" in talk.fails_with(RequestFailed).message
         assert len(talk.asked) == 2
-        assert len(talk.spent) == 2
+        assert talk.phases == ["settle"] * 2
 
 
 @pytest.mark.parametrize(
@@ -595,11 +608,11 @@ def test_an_error_in_the_form_of_an_answer() -> None:
         assert talk.chat.complete(QUESTION).attempts == 2
     with Conversation(Answer(200, {"choices": []})) as talk:
         assert "without a message" in talk.fails_with(RequestFailed).message
-        assert talk.spent == [None]
+        assert talk.used == [(None, None, "unknown")]
     billed = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 0}}
     with Conversation(Answer(200, billed)) as talk:
         talk.fails_with(RequestFailed)
-        assert talk.spent == [Usage(7, 0, None, None, "reported")]
+        assert talk.used == [(7, 0, "reported")]
 
 
 # Bodies
@@ -640,7 +653,7 @@ def test_a_body_without_measure_takes_little_memory(step: Step) -> None:
         finally:
             tracemalloc.stop()
         assert "cannot be read" in error.message
-        assert talk.spent == [None]
+        assert talk.phases == ["settle", "fail"]
 
 
 def test_a_body_that_comes_in_drops_is_not_waited_for() -> None:
@@ -655,7 +668,7 @@ def test_a_body_that_comes_in_drops_is_not_waited_for() -> None:
 
     with Conversation(drips, api_timeout_s=0.3) as talk:
         assert "no answer within 0.3 s" in talk.fails_with(RequestFailed).message
-        assert talk.spent == [None, None]
+        assert talk.phases == ["fail", "fail"]
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "gzip, gzip", "br"])

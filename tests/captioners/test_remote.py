@@ -203,7 +203,9 @@ def test_what_is_paid_for_is_kept() -> None:
     ]  # fmt: skip
     assert captions[1].error == error.message
     assert len(provider.calls) == 5
-    assert captioner.tally.counts == {"calls": 4, "calls_without_usage": 4}
+    assert captioner.tally.counts == {
+        "calls": 4, "calls_without_usage": 4, "failed_calls": 1,
+    }  # fmt: skip
 
 
 def test_calls_that_may_have_been_billed_are_counted() -> None:

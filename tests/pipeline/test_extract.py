@@ -17,7 +17,7 @@ from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.config import Options
 from vidsum.costs.meter import Meter, Turns
 from vidsum.costs.tally import Tally
-from vidsum.data import Caption, DroppedSample, Evidence, Sample, Usage
+from vidsum.data import Caption, DroppedSample, Evidence, ModelRef, Quantities, Sample
 from vidsum.errors import BackendFailed, BackendMissing, DecodeStopped, OptionError
 from vidsum.events import Event, StageAdvanced, StageFinished, StageStarted
 from vidsum.media.messages import FramesReport
@@ -157,7 +157,9 @@ class CountingCaptioner(Captioner):
         index, time_s = request.sample.index, request.sample.time_s
         if index % 7 == 6:
             return Caption(index, time_s, "", self.name, "seventh")
-        self.tally.add(Usage(10, 2, origin="measured"))
+        used = Quantities(calls=1, input_tokens=10, output_tokens=2)
+        with self.tally.open(ModelRef(backend="test", requested=self.name), used) as call:
+            call.settle(used, "measured")
         said = f"{read_counter(request.image)} {request.speech}"
         return Caption(index, time_s, said.strip(), self.name)
 

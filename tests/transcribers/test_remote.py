@@ -150,7 +150,8 @@ def test_a_model_that_tells_no_times_is_sent_less_at_once(dense_talk: Path) -> N
     assert transcript.segments[0].start_s == pytest.approx(4.0, abs=0.6)
     assert all(segment.scores is None for segment in transcript.segments)
     calls = len(forms) - 1
-    counts = listening.transcriber.tally.counts
+    counts = dict(listening.transcriber.tally.counts)
+    counts.pop("failed_calls", None)
     assert counts == {"calls": calls, "input_tokens": 50 * calls, "output_tokens": 7 * calls}
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from vidsum.data import Finish, Usage
+from vidsum.data import Finish, Quantities, Usage
+from vidsum.wording import escaped
+
+if TYPE_CHECKING:
+    from vidsum.data import Image
 
 _THOUGHTS = re.compile(r"\A\s*(?:<think(?:ing)?>)?(?:(?!<think).)*?</think(?:ing)?>\s*", re.S)
 _OPEN_THOUGHT = re.compile(r"\A\s*<think(?:ing)?>.*\Z", re.S)
 _MOST_TOKENS = 10**12
+_MOST_USD = 10**6
+_NAME_LETTERS = 200
 _FINISHES: Mapping[str, Finish] = {"stop": "stop", "length": "length", "content_filter": "filtered"}
 
 
@@ -64,15 +70,45 @@ def read_usage(usage: Any, answered: bool) -> Usage:
     given = token_count(usage.get("completion_tokens"))
     if asked is None or (given == 0 and answered):
         given = given or None
+    cost_usd = _cost(usage.get("cost"))
     if asked is None and given is None:
-        return Usage()
+        return Usage(cost_usd=cost_usd)
     return Usage(
         asked,
         given,
         token_count(_part(usage, "prompt_tokens_details", "cached_tokens")),
         token_count(_part(usage, "completion_tokens_details", "reasoning_tokens")),
         "reported",
+        token_count(_part(usage, "prompt_tokens_details", "audio_tokens")),
+        cost_usd,
     )
+
+
+def quantities(usage: Usage, images: Sequence[Image] = ()) -> Quantities:
+    """Return what a call used, as the ledger has it."""
+    return Quantities(
+        calls=1,
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        cache_read_tokens=usage.cached_tokens,
+        audio_tokens=usage.audio_tokens,
+        images=len(images) or None,
+        pixels=sum(image.shape[0] * image.shape[1] for image in images) or None,
+    )
+
+
+def resolved(body: Mapping[str, Any]) -> str | None:
+    """Return which model answered, as the provider names it."""
+    name = body.get("model")
+    return escaped(name)[:_NAME_LETTERS] if isinstance(name, str) and name.strip() else None
+
+
+def _cost(value: Any) -> str | None:
+    """Return what OpenRouter and others say that a call cost, in US dollars."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < _MOST_USD:
+        return None
+    return repr(value)
 
 
 def first_object(text: str) -> str | None:

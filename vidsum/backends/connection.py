@@ -16,11 +16,10 @@ from vidsum.backends.keys import Secret, scrub, without_key
 from vidsum.backends.providers import PROVIDERS
 from vidsum.backends.refusals import Asked, Kind, Refusal, error_for, read_body, read_status
 from vidsum.backends.retrying import Retrying
-from vidsum.data import Usage
+from vidsum.costs.calls import OpenCall
+from vidsum.data import ModelRef
 from vidsum.errors import BackendFailed
 
-Spent = Callable[[Usage | None], None]
-"""Told of each call that gave no reply and may have been billed; None: usage unknown."""
 Ask = Callable[[Any], Any]
 """Sends one request through an ``openai.OpenAI`` client; returns its raw response."""
 Adapt = Callable[[Refusal], bool]
@@ -37,10 +36,6 @@ _PLAIN_HEADERS = {
 """What a server that is not OpenAI's needs to know of us. The SDK adds the user's organisation,
 project, own headers from the environment and particulars of the machine; it looks for the last of
 these itself."""
-
-
-def unheard(_: Usage | None) -> None:
-    """Nobody listens."""
 
 
 def _as_it_is(_: Refusal) -> bool:
@@ -74,11 +69,11 @@ class Connection:
     that the SDK never holds it. Redirects are not followed.
     """
 
-    def __init__(self, asked: Asked, *, connections: int = 4, retrying: Retrying | None = None,
-                 spent: Spent = unheard) -> None:  # fmt: skip
+    def __init__(
+        self, asked: Asked, *, connections: int = 4, retrying: Retrying | None = None
+    ) -> None:
         self.asked = asked
         """Who is asked for what."""
-        self.spent = spent
         self._connections = connections
         self._retrying = retrying or Retrying()
         self._lock = threading.Lock()
@@ -90,20 +85,38 @@ class Connection:
         self._answered = self._spoke = False
         self._fruitless = 0
 
-    def send(self, ask: Ask, adapt: Adapt = _as_it_is, *, pictures: bool = False) -> Answer:
-        """Return the answer to a request. Raises: RequestFailed, BackendFailed."""
+    @property
+    def model(self) -> ModelRef:
+        """The model that is asked, as the ledger and the price tables know it."""
+        where = self.asked.endpoint
+        return ModelRef(
+            backend="openai", requested=self.asked.model, base_url=where.base_url,
+            provider=where.provider_name or None, host=where.host,
+        )  # fmt: skip
+
+    def send(
+        self, ask: Ask, adapt: Adapt = _as_it_is, *, pictures: bool = False,
+        call: OpenCall | None = None,
+    ) -> Answer:  # fmt: skip
+        """Return the answer to a request.
+
+        ``call`` is told of attempts without an answer that may have been billed, and reserves
+        anew before the next one. Raises: RequestFailed, BackendFailed, BudgetReached.
+        """
         started_s, this_round = time.monotonic(), self._round
         failures: list[Refusal] = []
         attempts = adaptations = 0
         while True:
-            if this_round.called_off:
-                raise self._called_off()
+            self._check_wanted(this_round)
+            if call is not None and call.ended:
+                call.again()  # which may wait
+                self._check_wanted(this_round)
             attempts += 1
             body, refusal, cause = self._attempt(ask, this_round)
             if refusal is None:
                 return Answer(body, time.monotonic() - started_s, attempts)
-            if refusal.perhaps_billed:
-                self.spent(None)
+            if call is not None and refusal.perhaps_billed:
+                call.fail(f"status {refusal.status}" if refusal.status else refusal.kind)
             if adaptations < _ADAPTATIONS and adapt(refusal):
                 adaptations += 1
                 continue
@@ -139,6 +152,11 @@ class Connection:
             ended, self._round = self._round, _Round()
         ended.called_off = called_off
         ended.over.set()
+
+    def _check_wanted(self, this_round: _Round) -> None:
+        """Raises: BackendFailed when the answers of a round are not wanted any more."""
+        if this_round.called_off:
+            raise self._called_off()
 
     def _called_off(self) -> BackendFailed:
         return BackendFailed(f"The request to {self.asked.endpoint.name} was called off.")

@@ -12,12 +12,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from vidsum.backends.answers import quantities
+from vidsum.backends.gguf_shape import shape_of
 from vidsum.backends.grammar import grammar_of
 from vidsum.backends.llama_model import Generated, GgufModel, Stopped
 from vidsum.backends.native_log import native_log
 from vidsum.backends.protocol import ChatBackend
 from vidsum.backends.sampling import NoTokenFits
-from vidsum.data import ChatRequest, Origin, Reply, Usage
+from vidsum.costs.calls import OpenCall
+from vidsum.costs.tally import Tally
+from vidsum.costs.units import CHAT, chat_flops
+from vidsum.data import ChatRequest, ModelRef, ModelShape, Origin, Quantities, Reply, Usage
 from vidsum.errors import BackendFailed, RequestFailed, RequestTooLong
 from vidsum.wording import escaped
 
@@ -79,8 +84,13 @@ class LlamaChat(ChatBackend):
         threads: int | None = None,
         gpu_layers: int | None = None,
         context_tokens: int | None = None,
+        tally: Tally | None = None,
     ) -> None:
         self.path, self.model = path, model
+        self._tally = tally or Tally()
+        self._call: OpenCall | None = None
+        self._pictures = 1
+        """Pictures that are encoded for the question at hand, tiles of one included."""
         self.context_tokens: int | None = context_tokens or CONTEXT_TOKENS
         self._threads, self._gpu_layers = threads, gpu_layers
         self._loaded: GgufModel | None = None
@@ -99,6 +109,19 @@ class LlamaChat(ChatBackend):
         clock = Clock()
         model = self._ready(clock)
         native_log().forget()
+        self._call = None
+        try:
+            return self._answer(model, request, grammar, clock)
+        except BaseException as exc:
+            if self._call is not None:
+                self._call.fail(type(exc).__name__)
+            elif isinstance(exc, RequestFailed):
+                self._tally.refused(type(exc).__name__)
+            raise
+
+    def _answer(
+        self, model: GgufModel, request: ChatRequest, grammar: str | None, clock: Clock
+    ) -> Reply:
         try:
             question = self._ask(model, request, clock)
             with clock.timed("generate"):
@@ -112,7 +135,57 @@ class LlamaChat(ChatBackend):
         except BaseException:
             model.forget()
             raise
-        return self._reply(question, said, clock)
+        reply = self._reply(question, said, clock)
+        self._settle(request, reply)
+        return reply
+
+    def _reserve(self, model: GgufModel, request: ChatRequest, tokens: int) -> None:
+        """Set aside what the answer may take, now that the question's tokens are counted.
+
+        Does not wait for other calls: this is the one thread that all models share.
+        Raises: RequestTooLong, BudgetReached.
+        """
+        self._check_room(model, tokens, request.max_tokens)
+        output_tokens = min(request.max_tokens, model.context_tokens - tokens)
+        most = Quantities(calls=1, input_tokens=tokens, output_tokens=output_tokens)
+        flops = self._flops(request, tokens, 0, output_tokens)
+        self._call = self._tally.open(self.ref, most, flops, formula_id=CHAT, wait=False)
+
+    def _settle(self, request: ChatRequest, reply: Reply) -> None:
+        assert self._call is not None
+        usage = reply.usage
+        flops = self._flops(request, usage.input_tokens or 0, usage.cached_tokens or 0,
+                            usage.output_tokens or 0)  # fmt: skip
+        self._call.settle(quantities(usage, request.images), usage.origin, flops=flops,
+                          load_s=reply.timings_s.get("load"))  # fmt: skip
+
+    def _flops(self, request: ChatRequest, input_tokens: int, cached_tokens: int,
+               output_tokens: int) -> float | None:  # fmt: skip
+        patches = self._patches(request)
+        if self._shape is None or patches is None:
+            return None
+        return chat_flops(
+            self._shape, input_tokens=input_tokens, cached_tokens=cached_tokens,
+            output_tokens=output_tokens, image_patches=patches,
+            pictures=self._pictures,
+        )  # fmt: skip
+
+    def _patches(self, request: ChatRequest) -> int | None:
+        """Return how many patches of pictures are encoded for a request; None is unknown."""
+        return 0
+
+    @functools.cached_property
+    def _shape(self) -> ModelShape | None:
+        return shape_of(self.path)
+
+    @property
+    def ref(self) -> ModelRef:
+        """The model as the ledger knows it."""
+        device = None
+        if self._loaded is not None:
+            device = "gpu" if self._loaded.gpu_layers else "cpu"
+        return ModelRef(backend="llama.cpp", requested=self.model, device=device,
+                        shape=self._shape)  # fmt: skip
 
     def count_tokens(self, text: str) -> tuple[int, Origin]:
         """Return how many tokens a text has, by the model's own tokenizer; loads the model."""
@@ -174,7 +247,7 @@ class LlamaChat(ChatBackend):
             raise RequestFailed(f"The model {self.model} takes no pictures.")
         text = model.template.render(request.system, request.prompt)
         tokens = model.tokens_of(text, whole=True)
-        self._check_room(model, len(tokens), request.max_tokens)
+        self._reserve(model, request, len(tokens))
         with clock.timed("prefill"):
             return Question(len(tokens), model.begin(tokens))
 

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from vidsum.backends.gguf_shape import image_patches, shape_of
 from vidsum.backends.llama import Clock, LlamaChat, Question
 from vidsum.backends.llama_model import GgufModel
 from vidsum.backends.native_log import native_log
-from vidsum.data import ChatRequest
+from vidsum.costs.tally import Tally
+from vidsum.data import ChatRequest, ModelShape
 from vidsum.errors import BackendMissing, RequestFailed
 from vidsum.wording import shown
 
@@ -50,12 +53,27 @@ class LlamaVision(LlamaChat):
         gpu_layers: int | None = None,
         tiles: Tiles = "overview",
         context_tokens: int | None = None,
+        tally: Tally | None = None,
     ) -> None:
-        super().__init__(path, model, threads=threads, gpu_layers=gpu_layers,
-                         context_tokens=context_tokens or CONTEXT_TOKENS[tiles])  # fmt: skip
+        super().__init__(
+            path, model, threads=threads, gpu_layers=gpu_layers, tally=tally,
+            context_tokens=context_tokens or CONTEXT_TOKENS[tiles],
+        )  # fmt: skip
         self.mmproj = mmproj
         self._tiles = tiles
         self._encoder: Any = None
+
+    def _patches(self, request: ChatRequest) -> int | None:
+        if self._shape is None or not request.images:
+            return 0
+        height, width = request.images[0].shape[:2]
+        most = _OVERVIEW_TOKENS if self._tiles == "overview" else None
+        each = image_patches(self._shape, width, height, most_tokens=most)
+        return None if each is None else self._pictures * each
+
+    @functools.cached_property
+    def _shape(self) -> ModelShape | None:
+        return shape_of(self.path, self.mmproj)
 
     def _load(self) -> GgufModel:
         if not self.mmproj.is_file():
@@ -95,7 +113,8 @@ class LlamaVision(LlamaChat):
         with self._chunks(text, request.images, clock) as chunks:
             steps = self._steps(model, chunks)
             tokens = sum(map(_tokens_in, steps))
-            self._check_room(model, tokens, request.max_tokens)
+            self._pictures = sum(not isinstance(step, list) for step in steps)
+            self._reserve(model, request, tokens)
             cached = 0
             for number, step in enumerate(steps):
                 if not isinstance(step, list):

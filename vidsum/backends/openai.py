@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import replace
 from typing import Any
 
 from vidsum import tokens
-from vidsum.backends.answers import Completion, first_object, read_completion, read_usage
-from vidsum.backends.connection import Connection, Spent, unheard
+from vidsum.backends import bounds
+from vidsum.backends.answers import (
+    Completion,
+    first_object,
+    quantities,
+    read_completion,
+    read_usage,
+    resolved,
+)
+from vidsum.backends.connection import Connection
 from vidsum.backends.dialect import THINKING_TOKENS, Dialect, adapted, arguments, told_form
 from vidsum.backends.pictures import FINE_SIDE_PX, SIDE_PX, data_url
 from vidsum.backends.protocol import ChatBackend
@@ -17,8 +26,9 @@ from vidsum.backends.refusals import Refusal
 from vidsum.backends.retrying import Retrying
 from vidsum.backends.served import connect, context_of, only_model
 from vidsum.config import Options
-from vidsum.data import ChatRequest, Origin, Reply
-from vidsum.errors import RequestFailed
+from vidsum.costs.tally import Tally
+from vidsum.data import ChatRequest, Origin, Quantities, Reply, Usage
+from vidsum.errors import BackendFailed, RequestFailed
 from vidsum.wording import escaped, safe
 
 
@@ -26,16 +36,16 @@ def build(
     options: Options,
     task: RemoteTask,
     *,
-    spent: Spent = unheard,
+    tally: Tally | None = None,
     retrying: Retrying | None = None,
 ) -> RemoteChat:
     """Return the chat model that the options name for a task.
 
     Asks the endpoint which models it serves when the options name none, and for the context of a
-    model that is to reason. ``spent`` is told of calls that gave no reply and may have been billed.
+    model that is to reason. ``tally`` takes in every call, answered or not.
     Raises: OptionError, BackendMissing, BackendFailed.
     """
-    connection = connect(options, task, spent=spent, retrying=retrying)
+    connection = connect(options, task, retrying=retrying)
     where, model = connection.asked.endpoint, connection.asked.model
     context_tokens = options.reason_context_tokens if task == "reason" else None
     try:
@@ -51,7 +61,9 @@ def build(
     if context_tokens is None and where.provider is not None:
         context_tokens = where.provider.context_tokens
     side_px = FINE_SIDE_PX if options.tiles == "all" else SIDE_PX
-    return RemoteChat(connection, model, context_tokens=context_tokens, side_px=side_px)
+    return RemoteChat(
+        connection, model, context_tokens=context_tokens, side_px=side_px, tally=tally
+    )
 
 
 class RemoteChat(ChatBackend):
@@ -61,9 +73,13 @@ class RemoteChat(ChatBackend):
     way, and that is remembered for the requests after it.
     """
 
-    def __init__(self, connection: Connection, model: str, *, context_tokens: int | None = None,
-                 side_px: int = SIDE_PX) -> None:  # fmt: skip
+    def __init__(
+        self, connection: Connection, model: str, *, context_tokens: int | None = None,
+        side_px: int = SIDE_PX, tally: Tally | None = None,
+    ) -> None:  # fmt: skip
         self.model = model
+        self._tally = tally or Tally()
+        self._underrated = 1.0
         self.context_tokens = context_tokens
         self._connection, self._side_px = connection, side_px
         provider = connection.asked.endpoint.provider
@@ -84,18 +100,13 @@ class RemoteChat(ChatBackend):
             and done.thought
             and not dialect.thinking_tokens
         ):
-            self._connection.spent(done.usage)
             with self._lock:
                 self._dialect = replace(self._dialect, thinking_tokens=THINKING_TOKENS)
                 dialect = self._dialect
             first, (done, reply) = reply, self._ask(request, pictures, dialect)
             reply = replace(reply, wall_s=first.wall_s + reply.wall_s,
                             attempts=first.attempts + reply.attempts)  # fmt: skip
-        try:
-            return replace(reply, text=self._usable(done, request))
-        except RequestFailed:
-            self._connection.spent(done.usage)
-            raise
+        return replace(reply, text=self._usable(done, request))
 
     def _ask(
         self, request: ChatRequest, pictures: list[str], dialect: Dialect
@@ -117,15 +128,44 @@ class RemoteChat(ChatBackend):
             spoken = other
             return True
 
-        answer = self._connection.send(ask, adapt, pictures=bool(pictures))
-        self._learn(dialect, spoken, certain)
-        done = read_completion(answer.body)
+        seems, most = self._most(request, dialect)
+        with self._tally.open(self._connection.model, most) as call:
+            try:
+                answer = self._connection.send(ask, adapt, pictures=bool(pictures), call=call)
+            except BackendFailed as exc:
+                call.release(type(exc).__name__)  # an attempt that may cost something was booked
+                raise
+            self._learn(dialect, spoken, certain)
+            done = read_completion(answer.body)
+            usage = done.usage if done else read_usage(answer.body.get("usage"), answered=False)
+            used = quantities(usage, request.images)
+            call.settle(used, usage.origin, cost_usd=usage.cost_usd,
+                        resolved=resolved(answer.body))  # fmt: skip
+        self._check_bound(seems, usage)
         if done is None:
-            usage = read_usage(answer.body.get("usage"), answered=False)
-            self._connection.spent(usage if usage.origin == "reported" else None)
             raise RequestFailed(f"{self._where} sent an answer without a message.")
         return done, Reply(done.text, done.usage, self.model, done.finish, answer.wall_s,
                            answer.attempts)  # fmt: skip
+
+    def _most(self, request: ChatRequest, dialect: Dialect) -> tuple[int, Quantities]:
+        """Return the most tokens that what is sent should have, and what to reserve.
+
+        That is as much as may be answered, too, and more where a provider counts otherwise.
+        """
+        most = bounds.most(request, self._connection.model, self._side_px)
+        assert most.input_tokens is not None
+        with self._lock:
+            input_tokens = math.ceil(most.input_tokens * self._underrated)
+        return most.input_tokens, replace(
+            most,
+            input_tokens=input_tokens,
+            output_tokens=request.max_tokens + dialect.thinking_tokens,
+        )
+
+    def _check_bound(self, seems: int, usage: Usage) -> None:
+        """Expect more from now on when a provider counted more tokens than seemed possible."""
+        with self._lock:
+            self._underrated = max(self._underrated, (usage.input_tokens or 0) / seems)
 
     def _learn(self, before: Dialect, after: Dialect, certain: bool) -> None:
         """Remember how a request was understood.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vidsum.backends.connection import Connection, Spent, unheard
+from vidsum.backends.connection import Connection
 from vidsum.backends.keys import find_key, key_for, key_hint
 from vidsum.backends.providers import Endpoint, RemoteTask, endpoint
 from vidsum.backends.refusals import Asked
@@ -31,7 +31,6 @@ def connect(
     options: Options,
     task: RemoteTask,
     *,
-    spent: Spent = unheard,
     retrying: Retrying | None = None,
 ) -> Connection:
     """Return the connection that the options name for a task; nothing is sent yet.
@@ -44,7 +43,7 @@ def connect(
         raise BackendMissing(f"No model at {where.name} was named.", _model_hint(task))
     asked = Asked(where, task, model, key_for(where), options.api_timeout_s)
     many = options.api_requests
-    return Connection(asked, connections=many, retrying=retrying, spent=spent)
+    return Connection(asked, connections=many, retrying=retrying)
 
 
 def ready(options: Options, task: RemoteTask) -> Readiness:

@@ -15,7 +15,7 @@ from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.catalog.locate import find
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
-from vidsum.data import Caption, ChatRequest, Image
+from vidsum.data import Caption, ChatRequest, Forecast, Image, Need
 from vidsum.errors import BackendFailed, BackendMissing, RequestFailed
 from vidsum.registry import Readiness, Work
 
@@ -42,9 +42,10 @@ def build(options: Options) -> LocalCaptioner:
         threads=options.threads,
         gpu_layers=options.gpu_layers,
         tiles=cast(Tiles, options.tiles),
+        tally=(tally := Tally()),
     )
     on_gpu = layers_on_gpu(options.gpu_layers) != 0
-    return LocalCaptioner(vision, options, "gpu" if on_gpu else "cores")
+    return LocalCaptioner(vision, options, "gpu" if on_gpu else "cores", tally)
 
 
 def ready(options: Options) -> Readiness:
@@ -59,6 +60,13 @@ def ready(options: Options) -> Readiness:
         return Readiness(False, f"{found.name} has no picture encoder beside it",
                          "Name one: --mmproj FILE")  # fmt: skip
     return Readiness(True, found.name)
+
+
+def forecast(options: Options, need: Need) -> Forecast:
+    """Return what a need would use; loads nothing. Raises: BackendMissing, OptionError."""
+    from vidsum.captioners import forecasting
+
+    return forecasting.local(options, need)
 
 
 @dataclass(slots=True)
@@ -93,9 +101,10 @@ class LocalCaptioner(Captioner):
     needs_pixels = True
     wants_speech = True
 
-    def __init__(self, vision: LlamaVision, options: Options, work: Work = "cores") -> None:
+    def __init__(self, vision: LlamaVision, options: Options, work: Work = "cores",
+                 tally: Tally | None = None) -> None:  # fmt: skip
         self.work: Work = work
-        self.tally = Tally()
+        self.tally = tally or Tally()
         self._vision, self._options = vision, options
         self._cache_trusted = True
 
@@ -109,7 +118,7 @@ class LocalCaptioner(Captioner):
         previous: Caption | None = None
         streak, failures = _Streak(), 0
         for request in requests:
-            caption = self._caption(request, previous, streak)
+            caption = self._caption(request, None if request.alone else previous, streak)
             yield caption
             failures = failures + 1 if caption.error else 0
             if failures == _MOST_FAILURES:
@@ -129,7 +138,6 @@ class LocalCaptioner(Captioner):
         try:
             text, error = self._checked(request, previous, streak)
         except RequestFailed as exc:
-            self.tally.add_failure()
             text, error = "", exc.message
         return Caption(sample.index, sample.time_s, text, self.name, error, self._vision.model)
 
@@ -164,7 +172,6 @@ class LocalCaptioner(Captioner):
         reply = self._vision.complete(
             ChatRequest(asked.system, asked.prompt, (image,), max_tokens=ANSWER_TOKENS)
         )
-        self.tally.add(reply.usage)
         return clean_caption(reply.text, cut=reply.finish == "length")
 
     def _scaled(self, image: Image) -> Image:

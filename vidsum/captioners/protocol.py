@@ -20,7 +20,8 @@ class CaptionRequest:
 
     ``image`` is the picture itself, for captioners that look at pixels; None for those that
     say ``needs_pixels = False``. ``speech`` is what is being said around the moment, empty when
-    unknown or for captioners that say ``wants_speech = False``; it is untrusted.
+    unknown or for captioners that say ``wants_speech = False``; it is untrusted. ``alone``: the
+    request before it is not of the picture before it, so nothing is told of that.
     """
 
     sample: Sample
@@ -28,6 +29,7 @@ class CaptionRequest:
     text: ScreenText | None = None
     image: Image | None = None
     speech: str = ""
+    alone: bool = False
 
 
 class Captioner(Protocol):

@@ -15,8 +15,8 @@ from vidsum.captioners.prompting import caption_prompt, clean_caption
 from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
-from vidsum.data import Caption, ChatRequest, Sample, Usage
-from vidsum.errors import BackendFailed, RequestFailed, VidsumError
+from vidsum.data import Caption, ChatRequest, Forecast, Need, Sample
+from vidsum.errors import BackendFailed, BudgetReached, RequestFailed, VidsumError
 from vidsum.registry import Readiness, Work
 
 ANSWER_TOKENS = 80
@@ -32,6 +32,13 @@ def build(options: Options) -> Captioner:
 def ready(options: Options) -> Readiness:
     """Return whether a remote model could be asked. Raises: OptionError."""
     return served.ready(options, "caption")
+
+
+def forecast(options: Options, need: Need) -> Forecast:
+    """Return what a need would use; asks nobody. Raises: OptionError."""
+    from vidsum.captioners import forecasting
+
+    return forecasting.remote(options, need)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,19 +118,12 @@ class RemoteCaptioner(Captioner):
                 raise BackendFailed("The remote captioner was closed.")
             if self._chat is not None:
                 return self._chat
-        chat = openai.build(self._options, "caption", spent=self._count, retrying=self._retrying)
+        chat = openai.build(self._options, "caption", tally=self.tally, retrying=self._retrying)
         with self._lock:
             if self._closed:
                 chat.close()  # while it was built
             self._chat = chat
         return chat
-
-    def _count(self, usage: Usage | None) -> None:
-        """Take in a call without a caption that may have been billed."""
-        if usage is None:
-            self.tally.add_failure()
-        else:
-            self.tally.add(usage)
 
     def _flight(
         self, chat: RemoteChat, request: CaptionRequest, previous: Caption | None
@@ -148,23 +148,22 @@ class RemoteCaptioner(Captioner):
     def _ask(self, chat: RemoteChat, request: CaptionRequest, previous: Caption | None) -> str:
         """Return a picture's caption, empty when the model has none. Runs in a thread."""
         assert request.image is not None
-        asked = caption_prompt(request, previous, self._options)
+        asked = caption_prompt(request, None if request.alone else previous, self._options)
         reply = chat.complete(ChatRequest(
             asked.system, asked.prompt, (request.image,), max_tokens=ANSWER_TOKENS,
         ))  # fmt: skip
-        self.tally.add(reply.usage)
         return clean_caption(reply.text, cut=reply.finish == "length")
 
-    def _landed(self, flight: _Flight) -> tuple[Caption, BackendFailed | None]:
+    def _landed(self, flight: _Flight) -> tuple[Caption, VidsumError | None]:
         """Wait for an answer; return its caption, and the error after which no more will come."""
         sample = flight.sample
-        failure: BackendFailed | None = None
+        failure: VidsumError | None = None
         try:
             text = flight.answer.result()
             error = None if text else "the model gave no words"
         except RequestFailed as exc:
             text, error = "", exc.message
-        except BackendFailed as exc:
+        except (BackendFailed, BudgetReached) as exc:
             text, error, failure = "", exc.message, exc
         model = self._chat.model if self._chat is not None else None
         return Caption(sample.index, sample.time_s, text, self.name, error, model), failure

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, video_options
-from vidsum.errors import EXIT_PARTIAL, BackendFailed
+from vidsum.errors import EXIT_PARTIAL, BackendFailed, BudgetReached
 
 
 @click.command()
@@ -34,8 +34,9 @@ def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path
         check_output(output, [video], "md")
     with ended_by_interrupt(), progress(quiet=quiet, verbose=verbose) as listen:
         run = api.start(video, options, listen)
-        packed = api.bundle(run, api.extract(run))
-        text = api.prompt(run, packed)
+        with api.finishing(run):
+            packed = api.bundle(run, api.extract(run))
+            text = api.prompt(run, packed)
     if output is None:
         write_stdout(text)
     else:
@@ -47,5 +48,7 @@ def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path
         say(f"error: {failure} What was done before is in the prompt.")
     if run.failures:
         ctx.exit(BackendFailed.exit_code)
+    if run.meter.given_up:
+        ctx.exit(BudgetReached.exit_code)
     if any(notice.partial for notice in packed.evidence.notices):
         ctx.exit(EXIT_PARTIAL)

@@ -13,7 +13,7 @@ from vidsum.errors import EXIT_OK, BackendMissing
 if TYPE_CHECKING:
     from vidsum.pipeline.checkup import StageReport
     from vidsum.pipeline.choosing import Choice
-    from vidsum.renderers.page import Page
+    from vidsum.renderers.blocks import Page
 
 _GIB = 1 << 30
 
@@ -56,7 +56,7 @@ def _print(page: Page) -> None:
 
 
 def _page(found: tuple[StageReport, ...], facts: dict[str, Any]) -> Page:
-    from vidsum.renderers.page import Block, Heading, Item, Items, Page, Paragraph, Table
+    from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph, Table
 
     rows = tuple((stage.words, _used(stage)) for stage in found)
     blocks: list[Block] = [Paragraph(_machine(facts), quiet=True),

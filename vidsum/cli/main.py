@@ -12,7 +12,9 @@ import click
 import vidsum
 from vidsum.cli.bundle import bundle
 from vidsum.cli.doctor import doctor
+from vidsum.cli.estimate import estimate
 from vidsum.cli.group import DefaultGroup
+from vidsum.cli.ledger import ledger
 from vidsum.cli.models import models
 from vidsum.cli.output import ReaderGone
 from vidsum.cli.report import say, say_error
@@ -30,19 +32,23 @@ def cli() -> None:
     vidsum talk.mp4 --json | jq .    everything, for scripts
     vidsum *.mp4 -o summaries/       a file a video
     vidsum bundle talk.mp4           the evidence as a prompt for any chat model
+    vidsum ledger show --run last    what the last run did cost, by modality
+    vidsum estimate talk.mp4         what it would cost, before anything is spent
     vidsum doctor                    which engines would work, and what would be better
 
     VIDEO alone means summarize; its options: vidsum summarize --help.
 
     Exit codes: 0 ok, 1 a bug, 2 wrong options or config, 3 media unreadable or refused,
-    4 something is not installed, 5 a backend failed, 7 partial, 8 output cannot be written,
-    130 interrupted.
+    4 something is not installed, 5 a backend failed, 6 a cap left something out, 7 partial,
+    8 output cannot be written, 130 interrupted.
     """
 
 
 cli.add_command(summarize)
 cli.add_command(bundle)
+cli.add_command(estimate)
 cli.add_command(models)
+cli.add_command(ledger)
 cli.add_command(doctor)
 
 

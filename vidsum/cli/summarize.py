@@ -11,13 +11,20 @@ import click
 
 from vidsum.cli.options import common_options, options_in_force, video_options
 from vidsum.cli.report import say, say_error
-from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, OptionError, VidsumError
+from vidsum.errors import (
+    EXIT_OK,
+    EXIT_PARTIAL,
+    BackendFailed,
+    BudgetReached,
+    OptionError,
+    VidsumError,
+)
 
 if TYPE_CHECKING:
     from vidsum.config import Options
     from vidsum.data import Result
     from vidsum.events import Event, Listener
-    from vidsum.renderers.page import Page
+    from vidsum.renderers.blocks import Page
 
 _NARROWEST, _USUAL_WIDTH = 20, 80
 
@@ -29,10 +36,13 @@ _NARROWEST, _USUAL_WIDTH = 20, 80
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("-o", "--output", metavar="PATH",
               help="Write to this file, or into this folder, instead of stdout.")  # fmt: skip
+@click.option("--dry-run", is_flag=True,
+              help="Only say what it would cost, as vidsum estimate does.")  # fmt: skip
 @common_options
 @click.pass_context
 def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, output: str | None,
-              config: Path | None, quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
+              dry_run: bool, config: Path | None, quiet: bool, verbose: bool,
+              **flags: Any) -> None:  # fmt: skip
     """Say what is in videos, with times, and what it took to find out.
 
     The result goes to stdout, all else to stderr. With several videos, --json prints one object
@@ -43,6 +53,12 @@ def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, ou
     if as_json:
         flags["format"] = "json"
     options = options_in_force(flags, config)
+    if dry_run:
+        from vidsum.cli.estimate import Asked, show_estimates
+
+        as_json = options.format == "json"
+        ctx.exit(show_estimates(videos, Asked(options), as_json=as_json, quiet=quiet,
+                                verbose=verbose))  # fmt: skip
     batch = Batch(options, videos, output, quiet, verbose)
     batch.check()
     with ended_by_interrupt():
@@ -63,6 +79,7 @@ class Batch:
     _failed: list[tuple[Path, VidsumError]] = field(default_factory=list)
     _partial: bool = False
     _given_up: int = 0
+    _capped: int = 0
     _taken: set[str] = field(default_factory=set)
     _engines: str = ""
 
@@ -91,15 +108,23 @@ class Batch:
         return len(self.videos) > 1 and self.form == "json" and not self.folder
 
     @property
+    def _on_page(self) -> bool:
+        """Whether results are shown as pages on the terminal, receipt included."""
+        return self.place is None and self.form is None and on_terminal()
+
+    @property
     def exit_code(self) -> int:
         """0, the one failure's code, or 7 when some failed or something is missing.
 
-        A backend that gave up on the way makes it 5, though there is a result.
+        A backend that gave up on the way makes it 5, and a cap that left something out 6, though
+        there is a result.
         """
         if len(self._failed) == len(self.videos):
             return self._failed[0][1].exit_code
         if self._given_up == len(self.videos):
             return BackendFailed.exit_code
+        if self._capped == len(self.videos):
+            return BudgetReached.exit_code
         return EXIT_PARTIAL if self._failed or self._given_up or self._partial else EXIT_OK
 
     def check(self) -> None:
@@ -153,8 +178,15 @@ class Batch:
             self._results.append(result)
         else:
             self._write(video, result)
+        if not self.quiet and not self._on_page:
+            from vidsum.renderers.receipt import lines
+
+            for line in lines(result.receipt):
+                say(line)
         for failure in result.failures:
             say(f"error: {failure} What was done before is in the result.")
+        spending = result.receipt.spending
+        self._capped += not result.failures and spending is not None and spending.reached
         self._given_up += bool(result.failures)
         self._partial = self._partial or result.partial
 
@@ -172,7 +204,7 @@ class Batch:
         from vidsum.cli.output import result_name
 
         form = self.form
-        if self.place is None and form is None and on_terminal():
+        if self._on_page:
             from vidsum.renderers.page import page
 
             show_page(page(result, with_timeline=self.options.timeline))
@@ -182,9 +214,7 @@ class Batch:
             place = place / result_name(video, form or "md", self._taken)
         self._emit(_rendered(result, form or "md", timeline=self.options.timeline), place)
         if place is not None and not self.quiet:
-            from vidsum.renderers.page import total
-
-            say(f"wrote {place}. {total(result.receipt)}")
+            say(f"wrote {place}")
 
     def _emit(self, text: str, place: Path | None) -> None:
         from vidsum.cli.output import write_stdout, write_whole

@@ -1,84 +1,164 @@
-"""Measures what each stage of a run takes."""
+"""The account of one run: its stages, their calls, and the ledger that they are written to."""
 
 from __future__ import annotations
 
 import resource
-import threading
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from vidsum.data import Modality, Receipt, StageCost
+from vidsum.costs.bookkeeping import Book, Identity
+from vidsum.costs.budget import Budget
+from vidsum.costs.calls import Desk, Ending, OpenCall
+from vidsum.costs.energy import WATTS_PER_CORE, EnergyMeter, Reading, estimate, joules_between
+from vidsum.costs.journal import Journal
+from vidsum.costs.prices import PriceBook
+from vidsum.costs.receipts import receipt_of
+from vidsum.data import Modality, ModelRef, Quantities, Quoted, Receipt, Saving
 
+_DRIVER = Path("/proc/driver/nvidia")
+"""There only with NVIDIA's driver: nobody else is asked what a GPU draws."""
 Clock = Callable[[], float]
 OWN_THREAD: Clock = time.thread_time
 WHOLE_PROCESS: Clock = time.process_time
 
 
-class StageMeter:
+class StageMeter(Desk):
     """One stage's running account. Add counts and child-process CPU while it is open."""
 
-    def __init__(self, stage: str, modality: Modality, backend: str) -> None:
-        self.stage, self.modality, self.backend = stage, modality, backend
+    def __init__(self, book: Book, stage: str, modality: Modality, backend: str, lane: str) -> None:
+        self.stage, self.modality, self.backend, self.lane = stage, modality, backend, lane
         self.counts: dict[str, float] = {}
         self.child_cpu_s = 0.0
-        self.paid = False
-        """Whether a provider was asked, who may charge for it."""
+        self.on_gpu = False
+        """Whether a model worked on a GPU: its energy is not that of the CPU seconds."""
+        self.error = ""
+        """The class of the error that ended it."""
+        self._book = book
+        self._line = book.open_stage(stage, modality, backend, lane)
 
     def add(self, **counts: float) -> None:
         """Add to this stage's counts."""
         for name, value in counts.items():
             self.counts[name] = self.counts.get(name, 0) + value
 
+    def begin(
+        self, call_id: str, model: ModelRef, most: Quantities, most_flops: float | None, *,
+        retry_of: str | None, wait: bool,
+    ) -> float:  # fmt: skip
+        """See :class:`Desk`."""
+        started_s = time.perf_counter()
+        line = self._book.call_line(self._line, call_id, model, retry_of)
+        self._book.reserve(line, model, most, most_flops, wait=wait)
+        return time.perf_counter() - started_s
+
+    def end(self, call: OpenCall, ending: Ending) -> None:
+        """See :class:`Desk`."""
+        self._book.end_call(self._line, call, ending)
+
+    def close(self, wall_s: float, cpu_s: float | None, watts_per_core: float) -> None:
+        """Book what the stage took."""
+        joules = estimate(cpu_s, watts_per_core, gpu_work=self.on_gpu)
+        self._book.close_stage(self._line, wall_s, cpu_s, joules, self.counts, self.error)
+
 
 class Meter:
-    """Collects the stages of one run, from any thread, and adds them up.
+    """Collects the stages of one run, from any thread, and writes them to the ledger.
 
     CPU of a stage is that of the thread it runs in, or of the whole process while it runs alone,
     plus what its child processes report. CPU of the whole run is the operating system's figure
     for this process and its ended children.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stages: list[StageCost] = []
-        self._paid = False
-        self._wall_s, self._cpu_s = time.perf_counter(), _cpu_s()
+    def __init__(
+        self, identity: Identity | None = None, journal: Journal | None = None,
+        budget: Budget | None = None, prices: PriceBook | None = None,
+        watts_per_core: float | None = None, energy: EnergyMeter | None = None,
+    ) -> None:  # fmt: skip
+        self.budget = budget or Budget()
+        self.book = Book(identity or Identity(), journal, self.budget, prices or PriceBook())
+        self._watts = WATTS_PER_CORE if watts_per_core is None else watts_per_core
+        self._energy = energy or EnergyMeter(gpus=_DRIVER.exists())
+        self._start = _Mark(self._energy.read())
+        self._finished: _Mark | None = None
+        self.quoted: Quoted | None = None
+        self.given_up: list[str] = []
+        self.book.open_run()
 
     @contextmanager
     def stage(
-        self, stage: str, modality: Modality, backend: str, cpu_clock: Clock | None = OWN_THREAD
-    ) -> Iterator[StageMeter]:
+        self, stage: str, modality: Modality, backend: str, cpu_clock: Clock | None = OWN_THREAD,
+        lane: str = "main",
+    ) -> Iterator[StageMeter]:  # fmt: skip
         """Measure one stage, which runs in the calling thread from beginning to end.
 
         A stage with threads of its own gives another ``cpu_clock``: :data:`WHOLE_PROCESS` when
         nothing else runs meanwhile, None when its share cannot be told from that of others.
         """
-        account = StageMeter(stage, modality, backend)
+        account = self.open(stage, modality, backend, lane)
         wall_s, cpu_s = time.perf_counter(), cpu_clock() if cpu_clock else 0.0
         try:
             yield account
+        except BaseException as exc:
+            account.error = type(exc).__name__
+            raise
         finally:
             taken_s = cpu_clock() - cpu_s + account.child_cpu_s if cpu_clock else None
             self.record(account, time.perf_counter() - wall_s, taken_s)
 
+    def open(self, stage: str, modality: Modality, backend: str, lane: str = "main") -> StageMeter:
+        """Return the account of a stage whose time is measured piece by piece."""
+        return StageMeter(self.book, stage, modality, backend, lane)
+
     def record(self, account: StageMeter, wall_s: float, cpu_s: float | None) -> None:
         """Take in a stage whose time was measured piece by piece."""
-        with self._lock:
-            self._paid = self._paid or account.paid
-            self._stages.append(StageCost(
-                account.stage, account.modality, account.backend, wall_s, cpu_s,
-                dict(account.counts),
-            ))  # fmt: skip
+        account.close(wall_s, cpu_s, self._watts)
+
+    def saved(self, stage: str, modality: Modality, saving: Saving) -> None:
+        """Take note of what was not done; it is no part of any total."""
+        self.book.save(stage, modality, saving)
+
+    def finish(self, status: str = "ok") -> None:
+        """Book the run as a whole; what comes afterwards is not in its time."""
+        if self._finished is not None:
+            return
+        account = self.open("ledger", "video", "sqlite")
+        self.record(account, self.book.writing_s, self.book.writing_cpu_s)
+        self._finished = _Mark(self._energy.read())
+        measured = joules_between(self._start.energy, self._finished.energy)
+        self._energy.close()
+        wall_s, cpu_s = self._taken()
+        rss_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        rss_bytes *= 1 if sys.platform == "darwin" else 1024
+        self.book.close_run(wall_s, cpu_s, rss_bytes, measured, status)
+        self.book.close()
+
+    def _taken(self) -> tuple[float, float]:
+        end = self._finished or _Mark(Reading())
+        return end.wall_s - self._start.wall_s, end.cpu_s - self._start.cpu_s
 
     def receipt(self) -> Receipt:
-        """Return the account of the run so far.
+        """Return the account of the run so far."""
+        wall_s, cpu_s = self._taken()
+        return replace(
+            receipt_of(self.book.lines(), wall_s, cpu_s),
+            recorded=self.book.recorded,
+            prices=self.book.prices_used,
+            spending=self.book.spending(tuple(self.given_up)),
+            quoted=self.quoted,
+        )
 
-        What ran here cost no API money; what a provider charges is not known yet.
-        """
-        with self._lock:
-            stages, usd = tuple(self._stages), None if self._paid else "0"
-        return Receipt(stages, time.perf_counter() - self._wall_s, _cpu_s() - self._cpu_s, usd)
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A moment of a run."""
+
+    energy: Reading
+    wall_s: float = field(default_factory=time.perf_counter)
+    cpu_s: float = field(default_factory=lambda: _cpu_s())
 
 
 class Turns:

@@ -1,45 +1,58 @@
-"""What a backend's calls used so far, added up from any thread."""
+"""The calls of one backend, from any thread: reserved and booked where it is at work."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
 
-from vidsum.data import Usage
+from vidsum.costs.calls import Desk, Ending, OpenCall, counts_of
+from vidsum.data import ModelRef, Quantities
 
-_KEYS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 
+class Tally(Desk):
+    """Opens calls, and adds up what they used.
 
-class Tally:
-    """Adds up calls and tokens. A call whose usage is unknown is counted as such, never as 0."""
+    A run binds it to the stage that the backend works for; a backend that is used by itself has
+    no cap and no ledger. A call whose usage is unknown is counted as such, never as 0.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[str, float] = {}
+        self._desk: Desk | None = None
 
-    def add(self, usage: Usage, *, calls: int = 1) -> None:
-        """Take in one answered call."""
+    def bind(self, desk: Desk) -> None:
+        """Have the calls from now on reserved and booked at a desk."""
+        self._desk = desk
+
+    def open(
+        self, model: ModelRef, most: Quantities, most_flops: float | None = None, *,
+        formula_id: str | None = None, wait: bool = True,
+    ) -> OpenCall:  # fmt: skip
+        """Return a call that may be made. Raises: BudgetReached."""
+        return OpenCall(self, model, most, most_flops, formula_id=formula_id, wait=wait)
+
+    def refused(self, error: str) -> None:
+        """Count a request that was not made at all: it cost nothing and is in no ledger."""
         with self._lock:
-            self._add("calls", calls)
-            if usage.input_tokens is None or usage.output_tokens is None:
-                self._add("calls_without_usage", calls)
-            for key in _KEYS:
-                value = getattr(usage, key)
-                if value:
-                    self._add(key, value)
+            self._counts["failed_calls"] = self._counts.get("failed_calls", 0) + bool(error)
 
-    def add_calls(self, calls: int = 1) -> None:
-        """Take in answered calls of a model that counts no tokens."""
+    def begin(
+        self, call_id: str, model: ModelRef, most: Quantities, most_flops: float | None, *,
+        retry_of: str | None, wait: bool,
+    ) -> float:  # fmt: skip
+        """See :class:`Desk`."""
+        if self._desk is None:
+            return 0.0
+        return self._desk.begin(call_id, model, most, most_flops, retry_of=retry_of, wait=wait)
+
+    def end(self, call: OpenCall, ending: Ending) -> None:
+        """See :class:`Desk`."""
         with self._lock:
-            self._add("calls", calls)
-
-    def add_failure(self, *, calls: int = 1) -> None:
-        """Take in a call that gave no answer; what it used is not known."""
-        with self._lock:
-            self._add("failed_calls", calls)
-
-    def _add(self, key: str, value: float) -> None:
-        self._counts[key] = self._counts.get(key, 0) + value
+            for key, value in counts_of(ending).items():
+                self._counts[key] = self._counts.get(key, 0) + value
+        if self._desk is not None:
+            self._desk.end(call, ending)
 
     @property
     def counts(self) -> Mapping[str, float]:

@@ -17,9 +17,9 @@ class Usage:
     """Tokens of one call. None is unknown: the provider did not say.
 
     ``input_tokens`` includes the cached ones, ``output_tokens`` the reasoning ones, as OpenAI
-    counts. ``audio_tokens`` are a part of the input. ``cost_usd`` is what the provider itself says
-    that the call cost, in US dollars as a decimal number. ``origin`` is ``measured`` for a model in this process, ``reported`` for a provider's
-    own figures, ``unknown`` when it gave none.
+    counts; ``audio_tokens`` are a part of the input. ``cost_usd`` is what the provider itself says
+    that the call cost, a decimal number of US dollars. ``origin`` is ``measured`` for a model in
+    this process, ``reported`` for a provider's own figures, ``unknown`` when it gave none.
     """
 
     input_tokens: int | None = None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from vidsum.data.cost import Modality, Origin
+from vidsum.data.cost import Origin
 from vidsum.data.evidence import Evidence
+from vidsum.data.receipt import Receipt
 
-SCHEMA_VERSION = "1.1"
+SCHEMA_VERSION = "1.2"
 
 EntryKind = Literal["speech", "caption", "text", "fact"]
 ChapterBasis = Literal["file", "titles", "pictures", "speech", "model", "none"]
@@ -73,32 +74,6 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
-class StageCost:
-    """What one stage took. ``counts`` are its own units (frames, calls, seconds …).
-
-    ``cpu_s`` covers this stage's threads and its child process; None where nothing measured it.
-    """
-
-    stage: str
-    modality: Modality
-    backend: str
-    wall_s: float
-    cpu_s: float | None
-    counts: Mapping[str, float] = field(default_factory=dict)
-    origin: Origin = "measured"
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What finding out did cost. Stages that run side by side overlap in wall time."""
-
-    stages: tuple[StageCost, ...]
-    wall_s: float
-    cpu_s: float
-    api_usd: str | None = "0"
-
-
-@dataclass(frozen=True, slots=True)
 class Bundle:
     """What a reasoner gets: the evidence, and its timeline in order of time.
 
@@ -134,6 +109,7 @@ class Result:
 
     @property
     def partial(self) -> bool:
-        """True when something of the video is missing, or a backend gave up on the way."""
-        notices = self.bundle.evidence.notices
-        return bool(self.failures) or any(notice.partial for notice in notices)
+        """True when something is missing: of the video, by a backend that gave up, for a cap."""
+        notices, spending = self.bundle.evidence.notices, self.receipt.spending
+        left_out = spending is not None and spending.reached
+        return left_out or bool(self.failures) or any(notice.partial for notice in notices)

@@ -11,8 +11,11 @@ from itertools import pairwise
 from vidsum.data import Coverage, Evidence, MediaInfo, Transcript
 from vidsum.errors import MediaError, OptionError
 from vidsum.events import Noted
+from vidsum.media.identity import sha256_of
+from vidsum.pipeline import avoided
 from vidsum.pipeline.choosing import Engines
 from vidsum.pipeline.hearing import Hearing
+from vidsum.pipeline.planning import plan
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen, eyes_work, promised_end_s, see
 from vidsum.transcribers.tracks import chosen_track
@@ -29,17 +32,38 @@ def gather(run: Run) -> Evidence:
 
     Raises: MediaError, OptionError, BackendMissing, BackendFailed.
     """
-    engines = run.engines  # what is missing is found out before minutes of work, not after
+    info = prepare(run)
+    _tell(run, run.engines)
+    plan(run, info)
+    return look_and_listen(run, info)
+
+
+def prepare(run: Run, *, identify: bool = True) -> MediaInfo:
+    """Find out what the file is, and that all that is needed is there.
+
+    ``identify``: read the whole file for its hash, which the ledger knows a video by.
+
+    Raises: MediaError, OptionError, BackendMissing.
+    """
+    _ = run.engines  # what is missing is found out before minutes of work, not after
     info = _probe(run)
     _check_options(run, info)
-    _tell(run, engines)
-    hearing = Hearing(run, info, "light" if info.video is None else eyes_work(run))
+    if identify:
+        _identify(run)
+    return info
+
+
+def look_and_listen(run: Run, info: MediaInfo) -> Evidence:
+    """Return all that was seen and heard. Raises: as :func:`gather`."""
+    engines = run.engines
+    with run.meter.stage("prepare", "image", engines.captioner.name):
+        hearing = Hearing(run, info, "light" if info.video is None else eyes_work(run))
     heard: Future[Transcript] = Future()
     ears = threading.Thread(target=_listen, args=(hearing, heard), name="hearing", daemon=True)
     ears.start()
     try:
         seen = None if info.video is None else _seen(run, info, hearing)
-        transcript = heard.result()
+        transcript = _waited(run, heard)
     except Exception as exc:  # noqa: BLE001 - it is raised, or what led to it
         run.stop(exc)  # the ears would go on to the end of the sound, and nobody would care
         ears.join()  # two videos' models must not be in memory at once
@@ -49,6 +73,7 @@ def gather(run: Run) -> Evidence:
         # should do it with os._exit, or the model's library may abort it.
         run.stop(exc)
         raise
+    avoided.book(run, info, seen, transcript)
     return _evidence(run, info, seen, transcript)
 
 
@@ -61,6 +86,20 @@ def _seen(run: Run, info: MediaInfo, hearing: Hearing) -> Seen | None:
             raise
         run.note("pictures-unreadable", f"The pictures are not used: {exc.message}", partial=True)
         return None
+
+
+def _waited(run: Run, heard: Future[Transcript]) -> Transcript:
+    """Return what was heard, once all of it was."""
+    if heard.done():
+        return heard.result()
+    with run.meter.stage("wait", "audio", "hearing"):
+        return heard.result()
+
+
+def _identify(run: Run) -> None:
+    """Find out which video it is, so that the ledger knows it under any name."""
+    with run.meter.stage("identify", "video", "sha256"):
+        run.meter.book.identity.video_sha256 = sha256_of(run.path)
 
 
 def _listen(hearing: Hearing, heard: Future[Transcript]) -> None:

@@ -11,15 +11,17 @@ from vidsum import registry
 from vidsum.backends.machine import usable_cores
 from vidsum.costs.meter import OWN_THREAD, WHOLE_PROCESS, Clock
 from vidsum.data import MediaInfo, Segment, Transcript
-from vidsum.errors import BackendFailed, BackendMissing, MediaError, VidsumError
-from vidsum.events import StageAdvanced, StageFinished, StageStarted
-from vidsum.media.process import Decoder
+from vidsum.errors import BackendFailed, BackendMissing, BudgetReached, MediaError, VidsumError
+from vidsum.events import StageFinished, StageStarted
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.schedule import must_wait, with_threads
+from vidsum.pipeline.speech import request_for
+from vidsum.pipeline.thinning import Thinned
 from vidsum.registry import Work
-from vidsum.transcribers.protocol import Heard, Transcriber, TranscriptRequest
+from vidsum.transcribers.protocol import Heard, Transcriber
 from vidsum.wording import clock
 
+LANE = "hearing"
 BEFORE_S, AFTER_S = 8.0, 4.0
 """How much of what is said before and after a picture goes with it to a captioner."""
 
@@ -36,6 +38,8 @@ class Hearing:
         self._heard = Heard(0.0)
         self._done = False
         self._work: Work | None = None
+        self._thinned = Thinned(run)
+        self._found = Transcript((), "nothing was heard", "none")
 
     def listen(self) -> Transcript:
         """Return the transcript, or an honest empty one.
@@ -44,7 +48,7 @@ class Hearing:
         hours of work before them. Raises: OptionError, BackendFailed, BackendMissing, MediaError.
         """
         try:
-            transcript = self._first_source()
+            transcript = self._found = self._first_source()
             self._tell(Heard(float("inf"), transcript.segments))
             return transcript
         except BaseException as exc:
@@ -70,6 +74,12 @@ class Hearing:
     def done(self) -> bool:
         """Whether there is nothing more to hear."""
         return self._done
+
+    def transcript(self) -> Transcript:
+        """Return all that was heard; waits for it."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._done)
+            return self._found
 
     def words_around(self, time_s: float) -> str:
         """Return what is said around a moment; waits until that much was heard."""
@@ -108,7 +118,8 @@ class Hearing:
         options = with_threads(self._run.options, self._eyes, "cores")
         for choice in self._run.engines.transcribers:
             try:
-                transcriber: Transcriber = registry.load("transcriber", choice.name, options)
+                with self._run.meter.stage("prepare", "audio", choice.name, lane=LANE):
+                    transcriber: Transcriber = registry.load("transcriber", choice.name, options)
             except BackendMissing as exc:
                 yield self._half(exc, choice.name)
                 return
@@ -127,40 +138,34 @@ class Hearing:
                 transcriber.close()
 
     def _ask(self, transcriber: Transcriber) -> Transcript | None:
-        run, options = self._run, self._run.options
-        opened: list[Decoder] = []
-
-        def open_decoder() -> Decoder:
-            opened.append(run.open_decoder())
-            return opened[-1]
-
-        request = TranscriptRequest(
-            self._info,
-            open_decoder,
-            options.start_s,
-            options.end_s,
-            options.language,
-            options.audio_track,
-            advanced=lambda done_s: run.listen(StageAdvanced("listening", done_s)),
+        run = self._run
+        request, opened = request_for(run, self._info)
+        request = replace(
+            request,
             warn=lambda message: run.note("subtitles", message),
             heard=self._recognised,
-            word_times=options.word_times,
+            hears=self._thinned.hears,
         )
         clock = self._cpu_clock(transcriber.work)
-        with run.meter.stage("transcript", "audio", transcriber.name, clock) as account:
+        stage = run.meter.stage("transcript", "audio", transcriber.name, clock, LANE)
+        with stage as account:
+            transcriber.tally.bind(account)
+            account.on_gpu = transcriber.work == "gpu"
             found: Transcript | None = None
             try:
                 found = self._believed(transcriber.transcribe(request))
             except (BackendFailed, BackendMissing) as exc:
                 found = self._believed(self._half(exc, transcriber.name))
+            except BudgetReached as exc:
+                found = self._believed(self._cut_short(exc, transcriber.name))
             except MediaError as exc:
                 found = self._believed(self._broken_off(exc, transcriber.name))
             finally:
+                self._thinned.tell()
                 account.child_cpu_s = sum(decoder.cpu_s for decoder in opened)
                 account.add(
                     segments=len(found.segments) if found else 0, **transcriber.tally.counts
                 )
-                account.paid = transcriber.work == "network" and bool(transcriber.tally.counts)
                 if found is not None and found.heard_s is not None:
                     account.add(audio_s=found.heard_s, speech_s=found.speech_s or 0.0)
         return found
@@ -181,6 +186,12 @@ class Hearing:
         if not self._heard.until_s:
             return Transcript((), f"{name} failed before it had recognised any speech", name)
         return self._so_far(name, f"{name} failed")
+
+    def _cut_short(self, exc: BudgetReached, name: str) -> Transcript:
+        """Return what was heard before a cap was reached."""
+        until = clock(self._heard.until_s)
+        self._run.give_up(f"Speech after {until} was not recognised. {exc.message}")
+        return self._so_far(name, "a cap was reached")
 
     def _broken_off(self, exc: MediaError, name: str) -> Transcript:
         """Return what was heard before the sound broke off. Raises: the error, if nothing."""

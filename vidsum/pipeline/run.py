@@ -6,14 +6,19 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from vidsum.config import Options
 from vidsum.costs.meter import Meter
+from vidsum.costs.opening import ledger_on_network, open_meter
 from vidsum.data import Notice
 from vidsum.errors import DecodeStopped, VidsumError
 from vidsum.events import Listener, Noted, ignore
 from vidsum.media.process import Decoder
 from vidsum.pipeline.choosing import Engines, choose
+
+if TYPE_CHECKING:
+    from vidsum.planner.fit import Plan
 
 
 @dataclass(slots=True)
@@ -23,9 +28,17 @@ class Run:
     path: Path
     options: Options
     listen: Listener = ignore
-    meter: Meter = field(default_factory=Meter)
+    recorded: bool = True
+    """Whether the ledger is written; it is read in any case."""
+    meter: Meter = field(init=False)
     notices: list[Notice] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    plan: Plan | None = None
+    """What fits under the caps; None without a cap, and before it is known."""
+    speech_s: float | None = None
+    """How much speech there is, where that was found out beforehand."""
+    sampled_for_reading: bool | None = None
+    """Whether samples are as large as reading wants; None: if somebody reads them."""
     _decoders: list[Decoder] = field(default_factory=list)
     _on_stop: list[Callable[[], None]] = field(default_factory=list)
     _engines: Engines | None = None
@@ -34,6 +47,26 @@ class Run:
     _cause: BaseException | None = None
     _answered: bool = False
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        """Open the account. Raises: OptionError, BudgetReached."""
+        self.meter = open_meter(self.path, self.options, recorded=self.recorded)
+        if self.recorded and ledger_on_network():
+            self.listen(Noted("warning", "The ledger is on a network folder, where SQLite may lose "
+                              "it. VIDSUM_HOME moves it."))  # fmt: skip
+
+    def finish(self, status: str = "ok") -> None:
+        """Close the account: what comes afterwards is in no receipt. May be called twice."""
+        self.meter.finish(status)
+        if self.meter.book.trouble and not self._stopped:
+            told = self.meter.book.trouble
+            self.listen(Noted("warning", f"This run is not wholly in the ledger: {told}"))
+
+    def give_up(self, what: str) -> None:
+        """Take note that something is left out because of a cap, and say so."""
+        with self._lock:
+            self.meter.given_up.append(what)
+        self.listen(Noted("warning", what))
 
     def note(self, code: str, message: str, *, partial: bool = False) -> None:
         """Tell the user something now and keep it in the result."""
@@ -71,8 +104,19 @@ class Run:
         """Who does what; found out once. Raises: BackendMissing, OptionError."""
         with self._choosing:
             if self._engines is None:
-                self._engines = choose(self.options)
+                with self.meter.stage("prepare", "video", "vidsum"):
+                    self._engines = choose(self.options)
             return self._engines
+
+    @engines.setter
+    def engines(self, engines: Engines) -> None:
+        """Have other engines do the work from now on."""
+        self._engines = engines
+
+    def use(self, engines: Engines) -> None:
+        """Have other engines do the work from now on; samples stay as they would have been."""
+        self.sampled_for_reading = self.engines.reader is not None
+        self._engines = engines
 
     def tell_engines(self, line: str) -> None:
         """Say who does what."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from vidsum import registry
 from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.costs.meter import OWN_THREAD, WHOLE_PROCESS, StageMeter, Turns
 from vidsum.data import (
-    Caption,
     DroppedSample,
     Frame,
     Image,
@@ -19,8 +19,9 @@ from vidsum.data import (
     Sample,
     ScreenText,
 )
-from vidsum.errors import BackendFailed, BackendMissing, DecodeStopped, MediaError, OptionError
+from vidsum.errors import DecodeStopped, MediaError, OptionError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
+from vidsum.media.album import Album
 from vidsum.media.dedupe import keep_distinct
 from vidsum.media.messages import FramesReport
 from vidsum.media.picture import measure
@@ -28,17 +29,18 @@ from vidsum.media.plan import Grid
 from vidsum.media.process import Decoder
 from vidsum.ocr.overlay import constant_overlay, without
 from vidsum.ocr.protocol import TextReader
+from vidsum.pipeline.describing import Describer
 from vidsum.pipeline.hearing import Hearing
+from vidsum.pipeline.planning import hold_for_summary, in_ranked_order, reading_ends_at
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.schedule import with_threads
+from vidsum.planner.ranking import candidates, rank
 from vidsum.registry import Work
-from vidsum.wording import clock, shown
+from vidsum.wording import shown
 
 TEXT_SIDE_PX = 1280
 PICTURE_SIDE_PX = 512
 """Longest side of a sample: what reading text wants, and what describing alone wants."""
-_TRIED = 5
-"""When so many pictures in the beginning could not be described, none will be."""
 _TOLD_WAIT_S = 0.05
 
 
@@ -64,7 +66,8 @@ def see(run: Run, info: MediaInfo, hearing: Hearing | None = None) -> Seen:
 
     Raises: MediaError when nothing could be seen, BackendMissing, BackendFailed.
     """
-    captioner = _captioner(run, hearing)
+    with run.meter.stage("wait", "image", "captioner"):
+        captioner = _captioner(run, hearing)
     run.on_stop(captioner.close)
     try:
         return _Eyes(run, info, captioner, hearing).look()
@@ -103,14 +106,18 @@ class _Eyes:
         self._reader: TextReader | None = (
             None if reader is None else registry.load("reader", reader.name, options)
         )
+        self._ranked = in_ranked_order(run, captioner.needs_pixels, reader is not None)
+        self._reads_later = self._ranked and reader is not None and options.max_seconds is not None
+        self._album: Album | None = None
         self._alone = hearing is None or hearing.done
         self._own_threads = captioner.work in ("cores", "gpu")
         whole = self._own_threads and self._alone
         self._turns = Turns(WHOLE_PROCESS if whole else OWN_THREAD)
+        self._describer = Describer(run, captioner, self._turns)
+        self._accounts = self._opened()
         self._decode_cpu_s = 0.0
         self._previous: Image | None = None
         self._observations: list[Observation] = []
-        self._captions: dict[int, Caption] = {}
         self._dropped: list[DroppedSample] = []
         self._report = FramesReport()
         self._stopped = False
@@ -120,26 +127,83 @@ class _Eyes:
         length_s = min(self._info.duration_s or 0.0, self._grid.stop_s) - self._grid.start_s
         total = math.ceil(max(0.0, length_s) / self._run.options.interval_s) or None
         self._run.listen(StageStarted("looking", "samples", total))
-        with self._run.open_decoder() as decoder:
-            requests = self._requests(decoder)
-            if self._captioner.needs_pixels:
-                self._describe(requests)
-            for _ in requests:
-                pass  # what is left: all of it for a captioner without eyes, nothing otherwise
-            self._decode_cpu_s = decoder.cpu_s
-        if not self._observations:
-            self._explain_nothing()
+        try:
+            overlay = self._look()
+        finally:
+            self._account()
+        told = f"{len(self._observations)} kept, {len(self._dropped)} dropped"
+        self._run.listen(StageFinished("looking", told))
+        return Seen(tuple(self._observations), tuple(self._dropped), tuple(sorted(overlay)),
+                    self._report, self._stopped)  # fmt: skip
+
+    def _look(self) -> frozenset[str]:
+        """Take every sample, read and describe; return the text that stays on screen."""
+        with contextlib.ExitStack() as stack:
+            if self._ranked:
+                self._album = stack.enter_context(Album())
+            self._sample()
+            if not self._observations:
+                self._explain_nothing()
+            if self._album is not None:
+                self._look_closer(self._album)
         overlay = constant_overlay([o.text for o in self._observations if o.text is not None])
         self._observations = [_clean(o, overlay) for o in self._observations]
         if not self._captioner.needs_pixels:
             # Only now is it known what is a constant overlay.
-            self._describe(CaptionRequest(o.sample, o.facts, o.text) for o in self._observations)
-        observations = tuple(self._described())
-        self._account()
-        told = f"{len(observations)} kept, {len(self._dropped)} dropped"
-        self._run.listen(StageFinished("looking", told))
-        return Seen(observations, tuple(self._dropped), tuple(sorted(overlay)), self._report,
-                    self._stopped)  # fmt: skip
+            self._describer.describe(
+                CaptionRequest(o.sample, o.facts, o.text) for o in self._observations
+            )
+        self._observations = list(self._describer.of(self._observations))
+        return overlay
+
+    def _sample(self) -> None:
+        """Take every sample; describe the kept ones meanwhile, unless that is for later."""
+        with contextlib.ExitStack() as stack:
+            with self._turns.running("decode"):
+                decoder = stack.enter_context(self._run.open_decoder())
+            requests = self._requests(decoder)
+            if self._captioner.needs_pixels and self._album is None:
+                self._describer.describe(requests)
+            for _ in requests:
+                pass  # what is left: all of it for a captioner without eyes, nothing otherwise
+            with self._turns.running("decode"):
+                stack.close()
+            self._decode_cpu_s = decoder.cpu_s
+
+    def _look_closer(self, album: Album) -> None:
+        """Read and describe the kept pictures in order of information, as far as the caps allow.
+
+        Wherever it ends, what was looked at is spread over the whole time.
+        """
+        order = rank(candidates(self._observations))
+        if self._reads_later:
+            self._read_later(album, order)
+        if self._captioner.needs_pixels:
+            hold_for_summary(self._run, self._info, self._observations, self._dropped,
+                             self._hearing)  # fmt: skip
+            chosen = [self._observations[position] for position in order]
+            self._describer.describe(
+                CaptionRequest(o.sample, o.facts, o.text, album.get(o.sample.index),
+                               self._said(o.sample), alone=True)
+                for o in chosen
+            )  # fmt: skip
+
+    def _read_later(self, album: Album, order: list[int]) -> None:
+        """Read the text on pictures until the time that a cap leaves for it is over."""
+        done, budget = 0, self._run.meter.budget
+        ends_at = reading_ends_at(self._run, self._captioner.needs_pixels)
+        for position in order:
+            if ends_at is not None and (budget.left_s or 0.0) <= ends_at:
+                break
+            seen = self._observations[position]
+            frame = Frame(seen.sample, album.get(seen.sample.index))
+            self._observations[position] = replace(seen, text=self._read(frame))
+            done += 1
+        if done < len(order):
+            self._run.give_up(
+                f"The text on {len(order) - done} of {len(order)} pictures was not read: the cap "
+                f"of {self._run.options.max_seconds:g} seconds left no time for it."
+            )
 
     def _requests(self, decoder: Decoder) -> Iterator[CaptionRequest]:
         """Yield each kept picture as soon as it was measured and read."""
@@ -155,7 +219,9 @@ class _Eyes:
         self._report = decoder.frames_report or self._report_so_far()
 
     def _kept(self, decoder: Decoder) -> Iterator[Frame]:
-        side_px = TEXT_SIDE_PX if self._reader is not None else PICTURE_SIDE_PX
+        large = self._run.sampled_for_reading
+        large = self._reader is not None if large is None else large
+        side_px = TEXT_SIDE_PX if large else PICTURE_SIDE_PX
         frames = decoder.frames(self._grid, side_px, promised_end_s(self._info))
         verdicts = keep_distinct(self._timed(frames))
         while (verdict := self._next(verdicts)) is not None:
@@ -182,8 +248,13 @@ class _Eyes:
         with self._turns.running("measure"):
             facts = measure(frame.image, self._previous)
         self._previous = frame.image
-        text = self._read(frame)
+        if self._album is not None:
+            with self._turns.running("measure"):
+                self._album.put(frame.sample.index, frame.image)
+        text = None if self._reads_later else self._read(frame)
         self._observations.append(Observation(frame.sample, facts, text))
+        if self._album is not None:
+            return CaptionRequest(frame.sample, facts, text)
         return CaptionRequest(frame.sample, facts, text, frame.image, self._said(frame.sample))
 
     def _read(self, frame: Frame) -> ScreenText | None:
@@ -197,52 +268,6 @@ class _Eyes:
             return ""
         with self._turns.running("waiting"):
             return self._hearing.words_around(sample.time_s)
-
-    def _describe(self, requests: Iterator[CaptionRequest]) -> None:
-        """Take captions as they come.
-
-        Raises: BackendFailed, BackendMissing, as long as no model has answered anything.
-        """
-        captions = self._captioner.caption(requests)
-        try:
-            while (caption := self._next_caption(captions)) is not None:
-                self._take(caption)
-                if len(self._captions) == _TRIED:
-                    self._check_some()
-            self._check_some()
-        except (BackendFailed, BackendMissing) as exc:
-            self._run.go_on_without(exc)
-            self._captioner.close()
-
-    def _take(self, caption: Caption) -> None:
-        self._captions[caption.index] = caption
-        if caption.error is None and self._captioner.needs_pixels:
-            self._run.answered()
-
-    def _check_some(self) -> None:
-        """Raises: BackendFailed when all pictures so far could not be described."""
-        errors = [caption.error for caption in self._captions.values()]
-        if errors and all(errors):
-            raise BackendFailed(f"No picture could be described: {errors[0]}",
-                                "--captioner builtin needs no model.")  # fmt: skip
-
-    def _next_caption(self, captions: Iterator[Caption]) -> Caption | None:
-        with self._turns.running("describe"):
-            return next(captions, None)
-
-    def _described(self) -> Iterator[Observation]:
-        """Yield the observations with their captions; say which have none, and why."""
-        failed = [c for c in self._captions.values() if c.error is not None]
-        if 0 < len(failed) < len(self._captions):
-            times = ", ".join(clock(c.time_s) for c in failed[:5])
-            more = " …" if len(failed) > 5 else ""
-            text = (
-                f"{len(failed)} of {len(self._captions)} pictures could not be described "
-                f"(at {times}{more}): {failed[0].error}"
-            )
-            self._run.note("captions-failed", text, partial=True)
-        for seen in self._observations:
-            yield replace(seen, caption=self._captions.get(seen.sample.index))
 
     def _explain_nothing(self) -> None:
         """Tell damage from a stretch that has no pictures. Raises: MediaError, OptionError."""
@@ -260,37 +285,43 @@ class _Eyes:
         times += [d.sample.time_s for d in self._dropped]
         return FramesReport(end_s=max(times), file_end_s=max(times))
 
+    def _opened(self) -> dict[str, StageMeter]:
+        """Open the accounts of what the eyes do, which take turns in one thread."""
+        meter = self._run.meter
+        accounts = {
+            "decode": meter.open("decode", "video", "pyav"),
+            "dedupe": meter.open("dedupe", "image", "blocks"),
+            "measure": meter.open("measure", "image", "builtin"),
+        }
+        if self._reader is not None:
+            accounts["ocr"] = meter.open("ocr", "image", self._reader.name)
+        describe = meter.open("describe", "image", self._captioner.name)
+        self._captioner.tally.bind(describe)
+        describe.on_gpu = self._captioner.work == "gpu"
+        return accounts | {"describe": describe}
+
     def _account(self) -> None:
         """Write down what each step took."""
         kept, dropped = len(self._observations), len(self._dropped)
-        decode = StageMeter("decode", "video", "pyav")
-        decode.add(frames=kept + dropped, packets=self._report.packets,
-                   decoded=self._report.decoded)  # fmt: skip
-        self._record(decode, "decode", self._decode_cpu_s)
-        dedupe = StageMeter("dedupe", "image", "blocks")
-        dedupe.add(seen=kept + dropped, kept=kept, dropped=dropped)
-        self._record(dedupe, "dedupe")
-        facts = StageMeter("measure", "image", "builtin")
-        facts.add(frames=kept)
-        self._record(facts, "measure")
-        if self._reader is not None:
-            ocr = StageMeter("ocr", "image", self._reader.name)
-            ocr.add(frames=kept, calls=self._reader.calls)
-            self._record(ocr, "ocr")
-        describe = StageMeter("describe", "image", self._captioner.name)
-        captions = sum(1 for c in self._captions.values() if c.error is None)
-        describe.add(captions=captions, **self._captioner.tally.counts)
-        describe.paid = self._captioner.work == "network" and bool(self._captioner.tally.counts)
-        # A model has threads of its own: beside the ears their share cannot be told.
-        told = self._alone or not self._own_threads
-        self._record(describe, "describe", 0.0 if told else None)
-        if self._turns.taken("waiting")[0] >= _TOLD_WAIT_S:
-            self._record(StageMeter("wait", "audio", "hearing"), "waiting")
-
-    def _record(self, account: StageMeter, watch: str, child_cpu_s: float | None = 0.0) -> None:
-        wall_s, cpu_s = self._turns.taken(watch)
-        known = None if child_cpu_s is None else cpu_s + child_cpu_s
-        self._run.meter.record(account, wall_s, known)
+        counts: dict[str, Mapping[str, float]] = {
+            "decode": {"frames": kept + dropped, "packets": self._report.packets,
+                       "decoded": self._report.decoded},
+            "dedupe": {"seen": kept + dropped, "kept": kept, "dropped": dropped},
+            "measure": {"frames": kept},
+            "ocr": {"frames": kept, "calls": self._reader.calls if self._reader else 0},
+            "describe": {"captions": self._describer.described, **self._captioner.tally.counts},
+        }  # fmt: skip
+        for name, account in self._accounts.items():
+            account.add(**counts[name])
+            wall_s, cpu_s = self._turns.taken(name)
+            told: float | None = cpu_s + (self._decode_cpu_s if name == "decode" else 0.0)
+            if name == "describe" and self._own_threads and not self._alone:
+                told = None  # a model's threads: beside the ears their share cannot be told
+            self._run.meter.record(account, wall_s, told)
+        wall_s, cpu_s = self._turns.taken("waiting")
+        if wall_s >= _TOLD_WAIT_S:
+            waited = self._run.meter.open("wait", "audio", "hearing")
+            self._run.meter.record(waited, wall_s, cpu_s)
 
 
 def promised_end_s(info: MediaInfo) -> float | None:

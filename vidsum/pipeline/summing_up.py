@@ -5,7 +5,7 @@ from __future__ import annotations
 from vidsum import registry
 from vidsum.costs.meter import WHOLE_PROCESS
 from vidsum.data import Bundle, Summary
-from vidsum.errors import VidsumError
+from vidsum.errors import BudgetReached, VidsumError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.pipeline.run import Run
 from vidsum.reasoner.protocol import Reasoner
@@ -26,7 +26,10 @@ def sum_up(run: Run, bundle: Bundle) -> Summary:
     except VidsumError as exc:
         if name == FALLBACK:
             raise
-        run.fail(exc)
+        if isinstance(exc, BudgetReached):
+            run.give_up(f"The summary is quoted, not written by a model. {exc.message}")
+        else:
+            run.fail(exc)
         summary = _ask(run, FALLBACK, bundle)
     run.listen(StageFinished("summarizing", summary.model or summary.backend))
     return summary
@@ -40,9 +43,9 @@ def _ask(run: Run, name: str, bundle: Bundle) -> Summary:
     run.on_stop(reasoner.close)
     # Nothing else runs by now, so the process's CPU is the reasoner's, its own threads included.
     with run.meter.stage("reason", "text", name, WHOLE_PROCESS) as account:
+        reasoner.tally.bind(account)
         try:
             return reasoner.summarize(bundle, advanced)
         finally:
             account.add(lines=len(bundle.timeline), **reasoner.tally.counts)
-            account.paid = name == "remote" and bool(reasoner.tally.counts)
             reasoner.close()

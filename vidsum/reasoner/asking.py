@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from vidsum.backends.protocol import ChatBackend
-from vidsum.costs.tally import Tally
 from vidsum.data import ChatRequest, Reply
 from vidsum.errors import BackendFailed, RequestFailed, RequestTooLong
 from vidsum.reasoner.answer import Limits, Malformed, without_text_bounds
@@ -57,21 +56,21 @@ class Question(Generic[T]):
 
 
 class Asker:
-    """Asks one model, counts what that takes, and tells how far it has come.
+    """Asks one model, and tells how far it has come.
 
     ``bounded``: the server takes the length of a text in a schema. ``expected`` is how many
     answers are needed in all, ``calls`` how many requests were made for them so far.
     ``context_tokens`` is what the model is believed to take, ``shrunk`` whether it was more before.
     """
 
-    def __init__(self, backend: ChatBackend, tally: Tally, context_tokens: int, *,
+    def __init__(self, backend: ChatBackend, context_tokens: int, *,
                  bounded: bool = True, advanced: Advanced) -> None:  # fmt: skip
         self.context_tokens, self.calls = context_tokens, 0
         self.shrunk = False
         self._refused_tokens = 0
         self.cut: tuple[int, int] | None = None
         """Tokens that a prompt had, and that the server read of it, when that was much less."""
-        self._backend, self._tally = backend, tally
+        self._backend = backend
         self._bounded, self._advanced = bounded, advanced
         self._done = 0
         self._expected = 1
@@ -143,21 +142,17 @@ class Asker:
         """Return the model's reply. Raises: TooLong, BackendFailed, BackendMissing."""
         if not self._bounded:
             schema = without_text_bounds(schema)
-        counted = self._tally.counts
         self.calls += 1
         try:
             reply = self._backend.complete(
                 ChatRequest(SYSTEM, prompt, schema=schema, max_tokens=room_tokens)
             )
         except BackendFailed as exc:
-            if self._tally.counts == counted:  # else the backend told of it already
-                self._tally.add_failure()
             if isinstance(exc, RequestTooLong):
                 self._refused_tokens = self.context_tokens - self.room(prompt) + room_tokens
                 hint = exc.hint or "Say how much it takes at once: --reason-context TOKENS."
                 raise TooLong(exc.message, hint) from exc
             raise
-        self._tally.add(reply.usage)
         self._check_read(prompt, reply)
         return reply
 

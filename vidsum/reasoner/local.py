@@ -8,6 +8,8 @@ from vidsum.backends.llama_model import INSTALL_HINT, require_llama
 from vidsum.backends.protocol import ChatBackend
 from vidsum.catalog.locate import find
 from vidsum.config import Options
+from vidsum.costs.tally import Tally
+from vidsum.data import Forecast, Need
 from vidsum.errors import BackendMissing
 from vidsum.reasoner.protocol import Reasoner
 from vidsum.registry import Readiness
@@ -27,6 +29,7 @@ def build(options: Options) -> Reasoner:
     require_llama()
     found = find("reason", options.reason_model)
     known = found.entry.context_tokens if found.entry else None
+    tally = Tally()
 
     def open_backend(enough_tokens: int) -> ChatBackend:
         from vidsum.backends.llama import LlamaChat
@@ -38,9 +41,10 @@ def build(options: Options) -> Reasoner:
             threads=options.threads,
             gpu_layers=options.gpu_layers,
             context_tokens=options.reason_context_tokens or min(most, enough_tokens),
+            tally=tally,
         )
 
-    return ModelReasoner("local", open_backend, options, where="on this machine")
+    return ModelReasoner("local", open_backend, options, where="on this machine", tally=tally)
 
 
 def ready(options: Options) -> Readiness:
@@ -52,3 +56,10 @@ def ready(options: Options) -> Readiness:
     except BackendMissing as exc:
         return Readiness(False, exc.message.rstrip("."), exc.hint)
     return Readiness(True, found.name)
+
+
+def forecast(options: Options, need: Need) -> Forecast:
+    """Return what a need would use; loads nothing. Raises: BackendMissing, OptionError."""
+    from vidsum.reasoner import forecasting
+
+    return forecasting.local(options, need)

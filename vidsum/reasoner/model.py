@@ -88,7 +88,7 @@ class ModelReasoner(Reasoner):
     def _asker(self, backend: ChatBackend, advanced: Advanced) -> Asker:
         backend.count_tokens("")  # a local model knows its context when it is loaded
         tokens = backend.context_tokens or self._assumed_context_tokens
-        return Asker(backend, self.tally, tokens, bounded=self._bounded, advanced=advanced)
+        return Asker(backend, tokens, bounded=self._bounded, advanced=advanced)
 
     def _answer(self, bundle: Bundle, asker: Asker, ground: Ground) -> tuple[Grounded, int]:
         """Return what the model wrote, checked, and from how many sections.

@@ -6,7 +6,7 @@ from vidsum.backends.protocol import ChatBackend
 from vidsum.backends.providers import endpoint
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
-from vidsum.data import Usage
+from vidsum.data import Forecast, Need
 from vidsum.reasoner.protocol import Reasoner
 from vidsum.registry import Readiness
 
@@ -24,16 +24,10 @@ def build(options: Options) -> Reasoner:
     where = endpoint(options.api_for("reason"))
     tally = Tally()
 
-    def count(usage: Usage | None) -> None:
-        if usage is None:
-            tally.add_failure()
-        else:
-            tally.add(usage)
-
     def open_backend(enough_tokens: int) -> ChatBackend:
         from vidsum.backends import openai
 
-        return openai.build(options, "reason", spent=count)
+        return openai.build(options, "reason", tally=tally)
 
     known = where.provider_name == "openai"
     return ModelReasoner(
@@ -52,3 +46,10 @@ def ready(options: Options) -> Readiness:
     from vidsum.backends import served
 
     return served.ready(options, "reason")
+
+
+def forecast(options: Options, need: Need) -> Forecast:
+    """Return what a need would use; asks nobody. Raises: OptionError."""
+    from vidsum.reasoner import forecasting
+
+    return forecasting.remote(options, need)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ def many_to_json(results: Sequence[Result], failed: Sequence[tuple[Path, VidsumE
     return _dump({
         "schema_version": SCHEMA_VERSION,
         "results": [as_object(result) for result in results],
-        "failed": [_failure(path, exc) for path, exc in failed],
+        "failed": [failure(path, exc) for path, exc in failed],
     })  # fmt: skip
 
 
@@ -52,7 +53,7 @@ def as_object(result: Result) -> dict[str, Any]:
             "tokens": result.bundle.tokens,
             "tokens_origin": result.bundle.tokens_origin,
         },
-        "receipt": _plain(result.receipt),
+        "receipt": _plain(result.receipt, exact=True),
     }
 
 
@@ -61,7 +62,13 @@ def plain_json(value: Any) -> str:
     return _dump({"schema_version": SCHEMA_VERSION} | _plain(value))
 
 
-def _failure(path: Path, exc: VidsumError) -> dict[str, Any]:
+def exact_json(value: Any) -> str:
+    """Return the same with figures as they are, for what is added up."""
+    return _dump({"schema_version": SCHEMA_VERSION} | _plain(value, exact=True))
+
+
+def failure(path: Path, exc: VidsumError) -> dict[str, Any]:
+    """Return why a video has no result."""
     return {
         "path": path_text(path),
         "error": path_text(exc.message),
@@ -94,15 +101,20 @@ def _dropped(drop: DroppedSample) -> dict[str, Any]:
     return fields | {"reason": drop.reason, "same_as": drop.same_as}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any, *, exact: bool = False) -> Any:
+    """Return a value as JSON has it; figures are rounded to a thousandth unless ``exact``."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {
+            f.name: _plain(getattr(value, f.name), exact=exact) for f in dataclasses.fields(value)
+        }
     if isinstance(value, Mapping):
-        return {path_text(str(k)): _plain(v) for k, v in value.items()}
+        return {path_text(str(k)): _plain(v, exact=exact) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [_plain(v, exact=exact) for v in value]
     if isinstance(value, float):
-        return round(value, 3)
+        return value if exact else round(value, 3)
+    if isinstance(value, Decimal):
+        return str(value)
     if isinstance(value, Path):
         return path_text(value)
     if isinstance(value, str):

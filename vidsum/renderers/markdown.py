@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from vidsum.renderers.page import Block, Heading, Item, Items, Page, Paragraph, Table
+from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph, Table
 
 _SPECIAL = re.compile(r"([\\`*\[\]<>|~])|(?<![^\W_])(_)|(_)(?![^\W_])|(&)(?=#?\w+;)")
 _LINE_START = re.compile(r"^(\d+)([.)])(?=\s|$)|^([#+=-])(?=\s|$|[#=-])")

@@ -3,61 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from vidsum.data import Chapter, MediaInfo, Receipt, Result, StageCost
-from vidsum.wording import clock, file_name, number, safe
-
-
-@dataclass(frozen=True, slots=True)
-class Heading:
-    """Opens a section."""
-
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Paragraph:
-    """Running text. ``quiet`` text is set back: small print."""
-
-    text: str
-    quiet: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One line of a list: when, what in bold, and the rest."""
-
-    when: str
-    lead: str = ""
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Items:
-    """A list."""
-
-    items: tuple[Item, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Columns of words and figures; the last ``figures`` columns are right-aligned."""
-
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    figures: int
-
-
-Block = Heading | Paragraph | Items | Table
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A title and the blocks under it."""
-
-    title: str
-    blocks: tuple[Block, ...]
+from vidsum.data import Chapter, MediaInfo, Result
+from vidsum.renderers import receipt
+from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph
+from vidsum.wording import clock, file_name, safe
 
 
 def page(result: Result, *, with_timeline: bool = False) -> Page:
@@ -89,7 +39,7 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
     blocks += [Heading("How this was made"), Paragraph(safe(summary.method))]
     if summary.more:
         blocks.append(Items(tuple(Item("", text=safe(line)) for line in summary.more)))
-    blocks += [Heading("What it took"), _receipt(result.receipt), _total(result.receipt)]
+    blocks += [Heading("What it took"), *receipt.blocks(result.receipt)]
     return Page(safe(summary.title), tuple(blocks))
 
 
@@ -130,40 +80,3 @@ def _timeline(result: Result) -> Iterator[Item]:
             shown = entry.text
         text = safe(entry.text.replace("\n", " · "))
         yield Item(clock(entry.start_s), words[entry.kind], text)
-
-
-_UNITS = {"audio_s": "s of sound", "speech_s": "s of speech"}
-
-
-def _receipt(receipt: Receipt) -> Table:
-    rows = tuple(
-        (stage.stage, stage.backend, _counts(stage), f"{stage.wall_s:.2f} s",
-         "?" if stage.cpu_s is None else f"{stage.cpu_s:.2f} s")
-        for stage in receipt.stages
-    )  # fmt: skip
-    return Table(("stage", "by", "what", "wall", "CPU"), rows, figures=2)
-
-
-def _counts(stage: StageCost) -> str:
-    return ", ".join(
-        f"{number(value)} {_UNITS.get(name, _unit(name, value))}"
-        for name, value in stage.counts.items()
-    )
-
-
-def _unit(name: str, value: float) -> str:
-    words = name.replace("_", " ")
-    return words.removesuffix("s") if value == 1 else words
-
-
-def _total(receipt: Receipt) -> Paragraph:
-    words = f"{total(receipt)} Stages that ran side by side overlap in wall time."
-    if any(stage.cpu_s is None for stage in receipt.stages):
-        words += " “?”: its CPU could not be told from that of others."
-    return Paragraph(words, quiet=True)
-
-
-def total(receipt: Receipt) -> str:
-    """Return the run's cost in one sentence."""
-    money = "unknown API cost" if receipt.api_usd is None else f"${receipt.api_usd} of API cost"
-    return f"In all {receipt.wall_s:.1f} s wall, {receipt.cpu_s:.1f} s CPU, {money}."

@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vidsum.renderers.page import Block, Heading, Item, Items, Page, Paragraph, Table
+from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph, Table
 
 MAX_WIDTH = 100
 """Lines longer than this are hard to read; a wider terminal stays empty on the right."""

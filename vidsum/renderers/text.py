@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from vidsum.renderers.page import Block, Heading, Item, Items, Page, Paragraph, Table
+from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph, Table
 
 WIDTH = 80
 

@@ -16,6 +16,11 @@ def _ignore(_: object) -> None:
     """Nobody listens."""
 
 
+def _all(_: float) -> bool:
+    """Everything is to be recognised."""
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Heard:
     """How far a recogniser has come: enough to go on from there in another process.
@@ -41,6 +46,7 @@ class TranscriptRequest:
     of sound that are done, ``warn`` one line for each source that was there but unreadable.
     ``heard`` is told how far a recogniser has come, after each window; ``resume`` is such a state
     of an earlier run of the same request, to go on from. ``word_times`` asks for words with times.
+    ``hears`` is asked before each stretch of so many seconds of speech whether to recognise it.
     """
 
     info: MediaInfo
@@ -54,6 +60,7 @@ class TranscriptRequest:
     heard: Callable[[Heard], None] = _ignore
     resume: Heard | None = None
     word_times: bool = False
+    hears: Callable[[float], bool] = _all
 
 
 class Transcriber(Protocol):

@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from vidsum.costs.calls import OpenCall
 from vidsum.costs.tally import Tally
-from vidsum.data import Segment, SpeechScores, Word
+from vidsum.costs.units import WHISPER, window_flops
+from vidsum.data import ModelRef, Quantities, Segment, SpeechScores, Word
 from vidsum.errors import BackendFailed, BackendMissing
 from vidsum.media.audio import RATE_HZ
 from vidsum.media.onnx import keep_onnx_quiet
 from vidsum.transcribers.gates import Candidate, failed, loops
 from vidsum.transcribers.placing import Placing
 from vidsum.transcribers.speech_windows import Passage
+from vidsum.transcribers.whisper_shape import whisper_shape
 
 if TYPE_CHECKING:
     from vidsum.media.audio import Samples
@@ -35,6 +38,13 @@ NEEDED: Final = ("model.bin", "config.json", "tokenizer.json")
 VOCABULARY: Final = ("vocabulary.json", "vocabulary.txt")
 _UNHEARD_S = 1.5
 _NO_MEMORY = re.compile(r"out of memory|allocate memory|bad.alloc|enough memory", re.IGNORECASE)
+_MOST_WINDOWS = 3
+"""Windows that a passage is reserved for: where Whisper ends a segment early, it hears the rest
+anew. More are possible; then as many are reserved from there on."""
+_MOST_TOKENS = 224
+"""Of a window; fluent speech has 150. Source: OpenAI's own limit, half of the decoder's room."""
+MOST_HEARINGS = 9
+"""A passage whole, and after at most four cuts in two its parts."""
 _SETTINGS: Final[dict[str, Any]] = {
     "beam_size": BEAM_SIZE,
     "condition_on_previous_text": False,
@@ -43,6 +53,7 @@ _SETTINGS: Final[dict[str, Any]] = {
     "temperature": [0.0],
     # Whisper's own gate would drop segments without a word; ours reject them with a reason.
     "no_speech_threshold": None,
+    "max_new_tokens": _MOST_TOKENS,
     "vad_filter": False,
 }
 
@@ -76,20 +87,34 @@ def missing_files(folder: Path) -> list[str]:
     return missing
 
 
+class _Patience:
+    """How often one passage may still be heard in two parts: what it may cost has a bound."""
+
+    def __init__(self) -> None:
+        self._left = (MOST_HEARINGS - 1) // 2
+
+    def spend(self) -> bool:
+        """Take one cut; return whether there was one left."""
+        self._left -= 1
+        return self._left >= 0
+
+
 class Recogniser:
     """A loaded model. ``tally`` counts the windows that it heard."""
 
     def __init__(
         self, folder: Path, device: Device, threads: int, tally: Tally,
-        batch: int | None = None, closed: threading.Event | None = None,
+        batch: int | None = None, closed: threading.Event | None = None, name: str = "",
     ) -> None:  # fmt: skip
         """Load the model. ``batch`` is how many passages it hears at once; by default what pays
         on the device. Once ``closed`` is set no further window is heard: one takes a large model
         half a minute. Raises: BackendMissing, BackendFailed."""
-        self._closed = closed or threading.Event()
+        self._closed, self._name = closed or threading.Event(), name or folder.name
         self._folder = folder
         self._threads = threads
         self._tally = tally
+        self._shape = whisper_shape(folder)
+        self._most_windows = _MOST_WINDOWS
         self.device = device
         self._model = self._load(device)
         if device.name == "cuda":
@@ -103,8 +128,10 @@ class Recogniser:
 
     def languages(self, passage: Passage) -> dict[str, float]:
         """Return how likely (0–1) each language is. Raises: BackendFailed."""
-        with self._guarded():
+        with self._call([passage], 1) as call, self._guarded():
             _, _, found = self._model.detect_language(passage.samples)
+            call.settle(Quantities(calls=1, output_tokens=1), "measured",
+                        flops=self._flops(self._model.windows, 1))  # fmt: skip
         return dict(found)
 
     def hear(self, passages: Sequence[Passage], language: str,
@@ -127,35 +154,42 @@ class Recogniser:
         ends = np.cumsum([passage.samples.size for passage in passages]) / RATE_HZ
         starts = np.concatenate(([0.0], ends[:-1]))
         clips = [{"start": float(a), "end": float(b)} for a, b in zip(starts, ends, strict=True)]
-        with self._guarded():
+        with self._call(passages, _MOST_TOKENS) as call, self._guarded():
             found, _ = BatchedInferencePipeline(self._model).transcribe(
                 joined, language=language, clip_timestamps=clips, batch_size=self._batch,
                 without_timestamps=False, word_timestamps=word_times, **_SETTINGS,
             )  # fmt: skip
             segments = list(found)
-        self._tally.add_calls(len(passages))
+            self._settle(call, passages, sum(len(segment.tokens) for segment in segments))
         return [
             [_moved(s, -float(a)) for s in segments if a <= s.start < b]
             for a, b in zip(starts, ends, strict=True)
         ]
 
-    def _whole(self, passage: Passage, language: str, word_times: bool,
-               again: bool = True) -> list[Candidate]:  # fmt: skip
+    def _whole(
+        self, passage: Passage, language: str, word_times: bool, again: bool = True,
+        patience: _Patience | None = None,
+    ) -> list[Candidate]:  # fmt: skip
+        patience = patience or _Patience()
         found = self._alone(passage, language, word_times)
         placing = Placing(passage)
         for segment in found:
             place = placing.segment(segment.start, segment.end)
-            if place.first != place.last:
+            if place.first != place.last and patience.spend():
                 # It runs over a pause that was cut short: its words are on both sides of it.
                 parts = passage.cut(place.first + 1)
-                return [c for part in parts for c in self._whole(part, language, word_times, again)]
+                return [
+                    c for part in parts
+                    for c in self._whole(part, language, word_times, again, patience)
+                ]  # fmt: skip
         candidates = _beside_loops(_candidates(found, passage, placing))
         if again and any(map(failed, candidates)):
             halves = passage.parts()
-            if len(halves) > 1:
+            if len(halves) > 1 and patience.spend():
                 return [
-                    c for half in halves for c in self._whole(half, language, word_times, False)
-                ]
+                    c for half in halves
+                    for c in self._whole(half, language, word_times, False, patience)
+                ]  # fmt: skip
         return candidates
 
     def _checked(self, passage: Passage, found: list[Any], language: str,
@@ -172,13 +206,41 @@ class Recogniser:
         return candidates
 
     def _alone(self, passage: Passage, language: str, word_times: bool) -> list[Any]:
-        with self._guarded():
+        with self._call([passage], _MOST_TOKENS) as call, self._guarded():
             found, _ = self._model.transcribe(
                 passage.samples, language=language, word_timestamps=word_times, **_SETTINGS
             )
             segments = list(found)
-        self._tally.add_calls()
+            self._settle(call, [passage], sum(len(segment.tokens) for segment in segments))
         return segments
+
+    @property
+    def ref(self) -> ModelRef:
+        """The model as the ledger knows it."""
+        device = "gpu" if self.device.name == "cuda" else "cpu"
+        shape = self._shape and replace(self._shape, quant=self.device.compute_type)
+        return ModelRef(backend="faster-whisper", requested=self._name, device=device, shape=shape)
+
+    def _call(self, passages: Sequence[Passage], tokens: int) -> OpenCall:
+        """Reserve for hearing some passages. Raises: BudgetReached."""
+        windows = len(passages) * (self._most_windows if tokens > 1 else 1)
+        most = Quantities(calls=len(passages), audio_s=_seconds(passages),
+                          output_tokens=windows * tokens)  # fmt: skip
+        call = self._tally.open(self.ref, most, self._flops(windows, windows * tokens),
+                                formula_id=WHISPER)  # fmt: skip
+        self._model.windows = 0
+        return call
+
+    def _settle(self, call: OpenCall, passages: Sequence[Passage], tokens: int) -> None:
+        windows = self._model.windows
+        self._most_windows = max(self._most_windows, -(-windows // len(passages)))
+        used = Quantities(calls=len(passages), audio_s=_seconds(passages), output_tokens=tokens)
+        call.settle(used, "measured", flops=self._flops(windows, tokens))
+
+    def _flops(self, windows: int, tokens: int) -> float | None:
+        if self._shape is None:
+            return None
+        return window_flops(self._shape, windows=windows, tokens=tokens, beam=BEAM_SIZE)
 
     def _load(self, device: Device) -> Any:
         missing = missing_files(self._folder)
@@ -195,8 +257,18 @@ class Recogniser:
                                  "Install it: pip install faster-whisper") from exc  # fmt: skip
         ctranslate2.set_log_level(logging.ERROR)
         _quieten(logging.getLogger("faster_whisper"))
+
+        class CountingModel(WhisperModel):  # type: ignore[misc, unused-ignore]
+            """Counts the windows that it encodes; a passage can take more than one."""
+
+            windows = 0
+
+            def encode(self, features: Any) -> Any:
+                self.windows += features.shape[0] if features.ndim == 3 else 1
+                return super().encode(features)
+
         with self._guarded("loaded"):
-            return WhisperModel(
+            return CountingModel(
                 str(self._folder), device=device.name, compute_type=device.compute_type,
                 cpu_threads=self._threads, local_files_only=True,
             )  # fmt: skip
@@ -287,6 +359,10 @@ def _words(found: Iterable[Any], placing: Placing, start_s: float, end_s: float)
         text = word.word.strip()
         if text:
             yield Word(begin_s, stop_s, text, min(1.0, float(word.probability)))
+
+
+def _seconds(passages: Iterable[Passage]) -> float:
+    return sum(passage.samples.size for passage in passages) / RATE_HZ
 
 
 def _loudness_db(samples: Samples) -> float | None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
+import math
 import wave
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from vidsum.backends import served
+from vidsum.backends.answers import quantities, resolved
 from vidsum.backends.connection import Connection
 from vidsum.backends.refusals import Refusal
 from vidsum.backends.retrying import Retrying
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
-from vidsum.data import Segment, Transcript, Usage
+from vidsum.data import Forecast, Need, Quantities, Segment, Transcript
 from vidsum.errors import BackendFailed, RequestFailed
 from vidsum.languages import two_letters
 from vidsum.media.audio import RATE_HZ
@@ -35,6 +37,7 @@ _SETTLES_S = 20.0
 """So much speech settles the language: less is named at random, and would bind all that follows."""
 _FRUITLESS = 3
 """So many requests that fail before any is answered are no matter of single passages."""
+_SOUND_TOKENS_PER_S, _WORD_TOKENS_PER_S, _PROMPT_TOKENS = 12, 12, 64
 _FORM_WORDS = ("response_format", "verbose_json", "timestamp")
 
 
@@ -46,6 +49,13 @@ def build(options: Options) -> Transcriber:
 def ready(options: Options) -> Readiness:
     """Return whether a remote model could be asked. Raises: OptionError."""
     return served.ready(options, "speech")
+
+
+def forecast(options: Options, need: Need) -> Forecast:
+    """Return what a need would use; asks nobody. Raises: OptionError."""
+    from vidsum.transcribers import forecasting
+
+    return forecasting.remote(options, need)
 
 
 class RemoteTranscriber(Transcriber):
@@ -103,7 +113,7 @@ class RemoteTranscriber(Transcriber):
 
     def _hear(self, block: Block, state: _State) -> None:
         """Take one block into the state, request by request. Raises: BackendFailed."""
-        passages = list(block.passages)
+        passages = [one for one in block.passages if state.request.hears(one.speech_s)]
         if passages and self._tells_times and self._takes_blocks:
             pieces = tuple(piece for passage in passages for piece in passage.pieces)
             found = self._recognised(Passage(pieces), state, whole=len(passages) > 1)
@@ -112,7 +122,7 @@ class RemoteTranscriber(Transcriber):
                 return
         for passage in passages:
             found = self._recognised(passage, state) or []
-            state.take(found, passage.end_s, _speech_s(passage), block)
+            state.take(found, passage.end_s, passage.speech_s, block)
         state.settle(block.end_s, block)
 
     def _recognised(
@@ -126,12 +136,11 @@ class RemoteTranscriber(Transcriber):
                 return None
             state.miss(passage, exc)
             return []
-        self.tally.add(usage_of(body))
         state.answers += 1
         if not isinstance(body.get("segments"), list):
             self._tells_times = False  # it took no notice of the form that was asked for
         state.told = state.told or language_of(body.get("language"))
-        if _speech_s(passage) >= _SETTLES_S:
+        if passage.speech_s >= _SETTLES_S:
             state.language = state.language or language_of(body.get("language"))
         return candidates(body, passage)
 
@@ -165,15 +174,23 @@ class RemoteTranscriber(Transcriber):
                 return not whole  # what is short can be sent as it is
             return False
 
-        return connection.send(ask, adapt).body
+        seconds = passage.samples.size / RATE_HZ
+        with self.tally.open(connection.model, most_for(seconds)) as call:
+            try:
+                body = connection.send(ask, adapt, call=call).body
+            except BackendFailed as exc:
+                call.release(type(exc).__name__)  # what may cost something was booked
+                raise
+            usage = usage_of(body)
+            used = replace(quantities(usage), audio_s=seconds)
+            call.settle(used, usage.origin, cost_usd=usage.cost_usd, resolved=resolved(body))
+            return body
 
     def _open(self) -> Connection:
         if self._closed:
             raise BackendFailed("The remote transcriber was closed.")
         if self._connection is None:
-            connection = served.connect(
-                self._options, "speech", spent=self._count, retrying=self._retrying
-            )
+            connection = served.connect(self._options, "speech", retrying=self._retrying)
             self._connection = connection
             if self._closed:
                 connection.close()  # while it was made
@@ -181,13 +198,6 @@ class RemoteTranscriber(Transcriber):
                 only = served.only_model(connection)
                 connection.asked = replace(connection.asked, model=only.name)
         return self._connection
-
-    def _count(self, usage: Usage | None) -> None:
-        """Take in a call without an answer that may have been billed."""
-        if usage is None:
-            self.tally.add_failure()
-        else:
-            self.tally.add(usage)
 
     def _source(self, state: _State, damaged: bool) -> str:
         if state.heard_s == 0:
@@ -263,6 +273,19 @@ class _State:
         ))  # fmt: skip
 
 
+def most_for(seconds: float) -> Quantities:
+    """Return the most that recognising so much sound may use.
+
+    Models that count sound in tokens count 10 a second; nobody says more than 12 tokens' worth in
+    one. Source: OpenAI's usage figures for its transcription models, which say 10 a second.
+    """
+    heard = math.ceil(seconds * _SOUND_TOKENS_PER_S) + _PROMPT_TOKENS
+    return Quantities(
+        calls=1, audio_s=seconds, input_tokens=heard, audio_tokens=heard,
+        output_tokens=math.ceil(seconds * _WORD_TOKENS_PER_S) + _PROMPT_TOKENS,
+    )  # fmt: skip
+
+
 def as_wav(samples: Samples) -> bytes:
     """Return sound as a WAV file of 16 bits. samples: float32 [n], mono, 16 kHz, -1…1."""
     import numpy as np
@@ -274,7 +297,3 @@ def as_wav(samples: Samples) -> bytes:
         file.setframerate(RATE_HZ)
         file.writeframes((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes())
     return out.getvalue()
-
-
-def _speech_s(passage: Passage) -> float:
-    return sum(span.size for piece in passage.pieces for span in piece.speech) / RATE_HZ

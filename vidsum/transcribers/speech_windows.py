@@ -73,6 +73,11 @@ class Passage:
         return np.concatenate([piece.samples for piece in self.pieces])
 
     @property
+    def speech_s(self) -> float:
+        """The seconds of speech in it."""
+        return sum(span.size for piece in self.pieces for span in piece.speech) / RATE_HZ
+
+    @property
     def end_s(self) -> float:
         """The time of the end of the last piece."""
         return self.pieces[-1].end_s

@@ -77,7 +77,9 @@ def usage_of(body: Mapping[str, Any]) -> Usage:
     asked, given = token_count(usage.get("input_tokens")), token_count(usage.get("output_tokens"))
     if asked is None or given is None:
         return Usage()
-    return Usage(asked, given, origin="reported")
+    parts = usage.get("input_token_details")
+    heard = token_count(parts.get("audio_tokens")) if isinstance(parts, Mapping) else None
+    return Usage(asked, given, origin="reported", audio_tokens=heard)
 
 
 def _number(value: Any) -> float | None:

@@ -11,7 +11,7 @@ from vidsum.catalog.entry import LocalModel
 from vidsum.catalog.locate import find
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
-from vidsum.data import Segment, Transcript
+from vidsum.data import Forecast, Need, Segment, Transcript
 from vidsum.errors import BackendMissing, OptionError
 from vidsum.languages import language_name, two_letters
 from vidsum.registry import Readiness, Work
@@ -47,6 +47,23 @@ def ready(options: Options) -> Readiness:
     return Readiness(True, f"{model.name}, {choose_device(options.gpu_layers)}")
 
 
+def forecast(options: Options, need: Need) -> Forecast:
+    """Return what a need would use; loads nothing. Raises: BackendMissing, OptionError."""
+    from vidsum.transcribers import forecasting
+
+    return forecasting.whisper(options, need)
+
+
+def block_s_on(options: Options) -> float:
+    """Return how much sound is judged at once with these options."""
+    return _block_s(choose_device(options.gpu_layers))
+
+
+def _block_s(device: Device) -> float:
+    """A GPU hears several passages at once: it gets longer blocks."""
+    return BATCH * (PASSAGE_S - 2) if device.name == "cuda" else BLOCK_S
+
+
 class WhisperTranscriber(Transcriber):
     """Finds speech by voice activity detection and recognises it with a local Whisper."""
 
@@ -77,9 +94,7 @@ class WhisperTranscriber(Transcriber):
         state = _State(request, whisper_language(request.language))
         with request.open_decoder() as decoder:
             windows = decoder.audio(track, state.until_s, request.stop_s)
-            # A GPU hears several passages at once: it gets longer blocks.
-            block_s = BLOCK_S if self.work == "cores" else BATCH * (PASSAGE_S - 2)
-            cut = blocks(windows, state.until_s, request.stop_s, block_s)
+            cut = blocks(windows, state.until_s, request.stop_s, _block_s(self._device))
             for block in self._with_language(cut, state):
                 self._hear(block, state)
             damaged = decoder.broken_audio_packets > 0
@@ -92,10 +107,11 @@ class WhisperTranscriber(Transcriber):
     def _hear(self, block: Block, state: _State) -> None:
         """Take one block into the state, and report it."""
         candidates = []
-        if block.passages:
+        passages = [one for one in block.passages if state.request.hears(one.speech_s)]
+        if passages:
             language = state.language or "en"
-            heard = self._loaded().hear(block.passages, language, state.request.word_times)
-            for passage, found in zip(block.passages, heard, strict=True):
+            heard = self._loaded().hear(passages, language, state.request.word_times)
+            for passage, found in zip(passages, heard, strict=True):
                 candidates += [c for c in found if c.segment.text]
                 state.advanced(passage.end_s)
         candidates.sort(key=lambda c: (c.segment.start_s, c.segment.end_s))
@@ -127,8 +143,9 @@ class WhisperTranscriber(Transcriber):
         recogniser = self._recogniser
         if recogniser is None:
             recogniser = Recogniser(
-                self._local.model, self._device, self._threads, self.tally, closed=self._closed
-            )
+                self._local.model, self._device, self._threads, self.tally, closed=self._closed,
+                name=self._local.name,
+            )  # fmt: skip
             self._recogniser = recogniser
         return recogniser
 

@@ -1,0 +1,109 @@
+"""``vidsum estimate VIDEO…``: what would a summary cost?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vidsum.cli.options import common_options, options_in_force, video_options
+from vidsum.cli.report import say_error
+from vidsum.errors import EXIT_OK, EXIT_PARTIAL, VidsumError
+
+if TYPE_CHECKING:
+    from vidsum.config import Options
+    from vidsum.pipeline.estimating import Estimated
+
+
+@click.command()
+@click.argument("videos", nargs=-1, required=True, metavar="VIDEO...",
+                type=click.Path(path_type=Path, readable=False))  # fmt: skip
+@click.option("--precise", is_flag=True,
+              help="First sample the video, drop duplicates and find the speech: no model is "
+              "asked, and captions and seconds of speech are then exact.")  # fmt: skip
+@click.option(
+    "--compare", is_flag=True,
+    help="Also the naive way: the whole video to one model at one frame a second.",
+)  # fmt: skip
+@click.option("--compare-model", metavar="MODEL",
+              help="The model on both sides of --compare. Default: the one that would write the "
+              "summary at a provider, else gemini-2.5-flash.")  # fmt: skip
+@video_options(without=frozenset({"format", "timeline"}))
+@click.option("--json", "as_json", is_flag=True, help="Everything known, as one JSON object.")
+@common_options
+@click.pass_context
+def estimate(ctx: click.Context, /, videos: tuple[Path, ...], precise: bool, compare: bool,
+             compare_model: str | None, as_json: bool, config: Path | None, quiet: bool,
+             verbose: bool, **flags: Any) -> None:  # fmt: skip
+    """Say what a summary would cost, before anything is spent.
+
+    Ranges: likely (least–most). The most is a bound; what is not known is said to be unknown. No
+    model is loaded and nobody is asked.
+
+    Example: vidsum estimate talk.mp4 --precise --tier api --caption-model gpt-5-mini
+    --reason-model gpt-5-mini --speech-model whisper-1
+    """
+    options = options_in_force(flags, config)
+    asked = Asked(options, precise, compare or compare_model is not None, compare_model)
+    ctx.exit(show_estimates(videos, asked, as_json=as_json, quiet=quiet, verbose=verbose))
+
+
+class Asked:
+    """What is to be estimated, and how."""
+
+    def __init__(self, options: Options, precise: bool = False, compare: bool = False,
+                 model: str | None = None) -> None:  # fmt: skip
+        self.options, self.precise, self.compare, self.model = options, precise, compare, model
+
+    def of(self, video: Path, *, quiet: bool, verbose: bool) -> Estimated:
+        """Return one video's estimate. Raises: VidsumError."""
+        from vidsum import api
+        from vidsum.cli.progress import ended_by_interrupt, progress
+
+        with ended_by_interrupt(), progress(quiet=quiet, verbose=verbose) as listen:
+            return api.estimate(
+                video, self.options, listen, precise=self.precise, compare=self.compare,
+                compare_model=self.model,
+            )  # fmt: skip
+
+
+def show_estimates(
+    videos: tuple[Path, ...], asked: Asked, *, as_json: bool, quiet: bool, verbose: bool
+) -> int:
+    """Print the estimates of videos; return the exit code. Raises: VidsumError for a single one."""
+    from vidsum.cli.output import write_stdout
+
+    done: list[Estimated] = []
+    failed: list[tuple[Path, VidsumError]] = []
+    for video in videos:
+        try:
+            done.append(asked.of(video, quiet=quiet, verbose=verbose))
+        except VidsumError as exc:
+            if len(videos) == 1:
+                raise
+            say_error(exc)
+            failed.append((video, exc))
+            continue
+        if not as_json:
+            _print(done[-1])
+    if as_json:
+        from vidsum.cli import estimatejson
+
+        write_stdout(estimatejson.as_json(done, failed, one=len(videos) == 1))
+    if failed and not done:
+        return failed[0][1].exit_code
+    return EXIT_PARTIAL if failed else EXIT_OK
+
+
+def _print(found: Estimated) -> None:
+    from vidsum.cli.estimatepage import estimate_page
+    from vidsum.cli.output import write_stdout
+    from vidsum.cli.summarize import on_terminal, show_page
+    from vidsum.renderers.text import text
+
+    page = estimate_page(found.info, found.estimate, found.comparison)
+    if on_terminal():
+        show_page(page)
+    else:
+        write_stdout(text(page))

@@ -1,0 +1,92 @@
+"""What a run did not have to do, each beside a named baseline; never part of a cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vidsum import registry
+from vidsum.costs.bookkeeping import priced
+from vidsum.costs.totals import totals
+from vidsum.costs.units import cu
+from vidsum.data import MediaInfo, Need, Saving, Span, Total, Transcript
+from vidsum.pipeline.run import Run
+from vidsum.pipeline.seeing import Seen
+from vidsum.pipeline.speech import RECOGNISERS
+from vidsum.wording import number
+
+_LEAST_S = 1.0
+
+
+def book(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -> None:
+    """Write what was not done to the ledger."""
+    stages = totals(run.meter.book.lines(), lambda line: line.stage)
+    if seen is not None:
+        for saving in _duplicates(seen, stages.get("describe"), stages.get("ocr")):
+            run.meter.saved("dedupe", "image", saving)
+    for saving in (*_silence(transcript, stages.get("transcript")),
+                   *_subtitles(run, info, transcript)):  # fmt: skip
+        run.meter.saved("transcript", "audio", saving)
+
+
+def _duplicates(seen: Seen, described: Total | None, read: Total | None) -> Iterator[Saving]:
+    count, kept = len(seen.dropped), len(seen.observations)
+    if not count or not kept:
+        return
+    wall_s = sum(one.wall_s.value for one in (described, read) if one is not None)
+    baseline = (
+        f"{number(count)} near-duplicate or blank pictures, at what the {number(kept)} others took"
+    )
+    if described is None or not described.calls:
+        yield Saving("dedupe", baseline, None, count * wall_s / kept)
+        return
+    yield Saving(
+        "dedupe", baseline, count, count * wall_s / kept,
+        _share(described.cu.value, described.cu.unknown, count / described.calls),
+        _whole(_share(described.usd_nano.value, described.usd_nano.unknown,
+                      count / described.calls)),
+    )  # fmt: skip
+
+
+def _silence(transcript: Transcript, heard: Total | None) -> Iterator[Saving]:
+    """Yield what recognising the rest of the sound would have taken, at the rate of the speech."""
+    speech_s, heard_s = transcript.speech_s, transcript.heard_s
+    if heard is None or not heard.calls or not speech_s or heard_s is None:
+        return
+    silent_s = heard_s - speech_s
+    if silent_s < _LEAST_S:
+        return
+    share = silent_s / speech_s
+    yield Saving(
+        "vad", f"{number(round(silent_s))} s of sound without speech, at what the "
+        f"{number(round(speech_s))} s with speech took", None, share * heard.wall_s.value,
+        _share(heard.cu.value, heard.cu.unknown, share),
+        _whole(_share(heard.usd_nano.value, heard.usd_nano.unknown, share)),
+    )  # fmt: skip
+
+
+def _subtitles(run: Run, info: MediaInfo, transcript: Transcript) -> Iterator[Saving]:
+    """Yield what the recogniser that stood ready would have taken for what subtitles told."""
+    if transcript.backend != "subtitles" or not transcript.segments or not info.audio:
+        return
+    told_s = sum(segment.end_s - segment.start_s for segment in transcript.segments)
+    baseline = f"subtitles instead of recognising {number(round(told_s))} s of speech"
+    spare = [one for one in run.engines.transcribers if one.name in RECOGNISERS]
+    need = Need(audio_s=info.duration_s or told_s, speech_s=Span(told_s, told_s, told_s),
+                passages=Span(told_s / 29, told_s / 25, told_s))  # fmt: skip
+    found = registry.forecast("transcriber", spare[0].name, run.options, need) if spare else None
+    if found is None:
+        yield Saving("subtitles", baseline)
+        return
+    price = priced(run.meter.book, found.model, found.likely)
+    yield Saving(
+        "subtitles", f"{baseline} with {found.model.requested}", found.likely.calls, None,
+        None if found.likely_flops is None else cu(found.likely_flops), price,
+    )  # fmt: skip
+
+
+def _share(value: float, unknown: int, share: float) -> float | None:
+    return None if unknown else value * share
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else round(value)

@@ -1,0 +1,153 @@
+"""What a run would cost, found out without asking any model."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from vidsum.backends.providers import endpoint
+from vidsum.data import MediaInfo, ModelRef, Origin, Quantities, Span
+from vidsum.pipeline.extract import prepare
+from vidsum.pipeline.planning import engine_names, known_rates, may_have_subtitles
+from vidsum.pipeline.run import Run
+from vidsum.pipeline.speech import Speech
+from vidsum.pipeline.survey import Survey, survey
+from vidsum.planner.compare import (
+    FRAME_TOKENS,
+    ComparedVideo,
+    Comparison,
+    Figure,
+    Naive,
+    compare,
+    usual_mode,
+)
+from vidsum.planner.estimate import Estimate, estimate
+from vidsum.planner.facts import (
+    Facts,
+    caption_line_tokens,
+    facts_from_probe,
+    facts_precisely,
+    spoken_tokens,
+)
+
+USUAL_MODEL = "gemini-2.5-flash"
+"""Compared with when the summary is not written by a model of a provider: it takes video."""
+_GOOGLE = "https://generativelanguage.googleapis.com/v1beta/openai"
+_WORD_TOKENS_PER_S = 12_000 / 3600
+"""Of an hour of talk. Source: 9,000 words at 150 a minute, 4 tokens for 3 words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimated:
+    """An estimate of one video's run, and the comparison if one was asked for."""
+
+    info: MediaInfo
+    estimate: Estimate
+    comparison: Comparison | None = None
+
+
+def estimated(run: Run, *, precise: bool = False) -> Estimated:
+    """Return what a run would cost: from the header alone, or after the free stages.
+
+    Raises: MediaError, OptionError, BackendMissing.
+    """
+    engines = engine_names(run.engines)
+    if precise:
+        found = survey(run)
+        info, facts = found.info, _exact_facts(run, found)
+    else:
+        info = prepare(run, identify=False)
+        facts = facts_from_probe(info, run.options, may_have_subtitles(run, info))
+    with run.meter.stage("plan", "video", "vidsum"):
+        told = estimate(facts, engines, run.options, run.meter.book.price_book, known_rates(run))
+    return Estimated(info, told)
+
+
+def _exact_facts(run: Run, found: Survey) -> Facts:
+    """Return what the free stages found out; of the timeline only captions and speech are open."""
+    evidence = found.evidence
+    samples = len(evidence.observations) + len(evidence.dropped)
+    captions = len(evidence.observations)
+    subtitles = bool(evidence.transcript.segments)
+    heard = found.speech or Speech(0.0, 0.0, 0)
+    facts = facts_precisely(
+        found.info, run.options, samples=samples, captions=captions, speech_s=heard.speech_s,
+        passages=heard.passages, subtitle_tokens=0 if subtitles else None, end_s=evidence.end_s,
+    )  # fmt: skip
+    if not found.read and run.options.ocr:
+        return facts  # nobody read the text on screen: the general bounds hold
+    told = found.timeline_tokens
+    spoken = spoken_tokens(_exactly(heard.speech_s))
+    return replace(facts, timeline_tokens=Span(
+        told, told + spoken.likely + captions * caption_line_tokens().likely,
+        told + spoken.most + captions * caption_line_tokens().most,
+    ))  # fmt: skip
+
+
+def compared(run: Run, found: Estimated, model: str | None = None) -> Comparison:
+    """Return what the naive way would cost beside ours, with the same model on both sides.
+
+    ``model`` defaults to the one that would write the summary at a provider, else to
+    :data:`USUAL_MODEL`. Raises: OptionError.
+    """
+    facts, told = found.estimate.facts, found.estimate
+    ref = _compared_model(run, model)
+    origin: Origin = "measured" if facts.depth == "precise" else "estimated"
+    spoken_s = facts.speech_s.likely
+    if facts.subtitles is not False and facts.has_audio:
+        spoken_s = facts.duration_s  # words are there, and nobody counted their seconds
+    video = ComparedVideo(
+        duration_s=facts.duration_s,
+        interval_s=facts.interval_s,
+        samples=Figure(facts.samples.likely, origin),
+        captions=Figure(facts.captions.likely, origin),
+        caption_tokens=Figure(48, "estimated"),
+        transcript_tokens=Figure(math.ceil(spoken_s * _WORD_TOKENS_PER_S), "estimated"),
+        has_sound=facts.has_audio,
+    )
+    book = run.meter.book.price_book
+    way = Naive(frame_tokens=FRAME_TOKENS[usual_mode(ref.requested)])
+    if book.price(ref, _hearing_call()) is None:
+        way = replace(way, hears=False)
+    return compare(
+        video, ref, way, lambda used: book.price(ref, used),
+        engines_usd_nano=_engines_usd_nano(told), context_tokens=book.context_tokens(ref),
+    )  # fmt: skip
+
+
+def _hearing_call() -> Quantities:
+    return Quantities(calls=1, input_tokens=64, output_tokens=1, audio_tokens=32, images=1)
+
+
+def _engines_usd_nano(told: Estimate) -> int | None:
+    """Return what captions and transcript would cost in API money; None is unknown."""
+    parts = [told.stage("describe"), told.stage("transcript")]
+    spans = [stage.usd_nano for stage in parts if stage is not None]
+    if None in spans:
+        return None
+    return sum(math.ceil(span.likely) for span in spans if span is not None)
+
+
+def _compared_model(run: Run, named: str | None) -> ModelRef:
+    remote = run.engines.reasoner.name == "remote"
+    if remote:
+        where = endpoint(run.options.api_for("reason"))
+        model = named or run.options.reason_model or ""
+        if model:
+            return ModelRef(backend="openai", requested=model, base_url=where.base_url,
+                            provider=where.provider_name or None, host=where.host)  # fmt: skip
+    return _listed(named or USUAL_MODEL)
+
+
+def _listed(model: str) -> ModelRef:
+    """Return a model by the provider whose name for it this is."""
+    from urllib.parse import urlsplit
+
+    places = {"gemini": _GOOGLE, "gpt": "https://api.openai.com/v1"}
+    url = next((url for start, url in places.items() if model.startswith(start)), "")
+    url = url or "https://openrouter.ai/api/v1"
+    return ModelRef(backend="openai", requested=model, base_url=url, host=urlsplit(url).hostname)
+
+
+def _exactly(value: float) -> Span:
+    return Span(value, value, value)
