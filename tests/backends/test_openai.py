@@ -55,7 +55,11 @@ FORMED = ChatRequest("", "What kind?", schema=SCHEMA, max_tokens=30)
 
 
 def options(url: str, **more: Any) -> Options:
-    named = {"caption_model": MODEL, "reason_model": MODEL, "reason_context_tokens": 2048}
+    named: dict[str, Any] = {
+        "caption_model": MODEL,
+        "reason_model": MODEL,
+        "reason_context_tokens": 2048,
+    }
     return Options(**({"api": url, "api_timeout_s": 20.0} | named | more))
 
 

@@ -40,7 +40,7 @@ def bow_to_permissions() -> None:
 
 
 def vidsum(folder: Path, *arguments: str) -> Ended:
-    env = {k: v for k, v in os.environ.items() if not k.startswith("VIDSUM_")}
+    env = {k: v for k, v in os.environ.items() if not k.startswith("VIDSUM_") or k == "VIDSUM_HOME"}
     done = subprocess.run(
         [sys.executable, "-m", "vidsum", *arguments],
         cwd=folder, env=env | {"XDG_CONFIG_HOME": str(folder / "none")},

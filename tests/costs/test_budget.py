@@ -33,7 +33,7 @@ def in_thread(work: Callable[[], object]) -> Future[object]:
     def run() -> None:
         try:
             result.set_result(work())
-        except BaseException as exc:
+        except BaseException as exc:  # noqa: BLE001 - it goes to who asks for the result
             result.set_exception(exc)
 
     threading.Thread(target=run, daemon=True).start()

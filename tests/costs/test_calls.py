@@ -94,12 +94,10 @@ def test_a_repetition_that_a_cap_does_not_allow() -> None:
     tally = Tally()
     with meter.stage("describe", "image", "test") as account:
         tally.bind(account)
-        with (
-            pytest.raises(BudgetReached),
-            tally.open(HERE, MOST, 10 * CU_FLOPS) as call,
-        ):
+        with tally.open(HERE, MOST, 10 * CU_FLOPS) as call:
             call.fail("timeout")
-            call.again()
+            with pytest.raises(BudgetReached):
+                call.again()
         assert call.ended
         with tally.open(HERE, MOST, 5 * CU_FLOPS) as fits:
             fits.settle(USED, "measured", flops=CU_FLOPS)

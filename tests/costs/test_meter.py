@@ -51,6 +51,11 @@ def roomy(ledger: Ledger) -> None:
         connection.execute("PRAGMA max_page_count = 1000000")
 
 
+def work_on(meter: Meter) -> None:
+    for _ in range(200):
+        work(meter)
+
+
 def until_full(meter: Meter) -> None:
     for _ in range(200):
         if meter.book.trouble:
@@ -143,8 +148,7 @@ def test_a_full_disk_allows_no_call_under_a_cap_a_day(tmp_path: Path) -> None:
     meter = Meter(journal=ledger, budget=budget)
     full(ledger)
     with pytest.raises(BudgetReached, match="The day's spending is not known") as caught:
-        for _ in range(200):
-            work(meter)
+        work_on(meter)
     assert caught.value.exit_code == 6
     assert budget._open == {}, "nothing stays set aside"
     meter.finish()
@@ -158,8 +162,7 @@ def test_what_a_day_spent_is_booked_again_once_there_is_room(tmp_path: Path) -> 
     meter = Meter(journal=ledger, budget=Budget(Caps(day=DayCaps(cu=1e6))))
     full(ledger)
     with pytest.raises(BudgetReached):
-        for _ in range(200):
-            work(meter)
+        work_on(meter)
     while not meter.book.trouble:
         meter.open("wait", "image", "test")
     lost = meter.open("describe", "image", "local")
@@ -182,7 +185,7 @@ def test_the_cap_of_a_day_counts_other_runs(tmp_path: Path) -> None:
         caps = Caps(day=DayCaps(cu=2.5))
         work(Meter(journal=ledger, budget=Budget(caps)))
         budget = Budget(caps)
-        with pytest.raises(BudgetReached, match="The day's cap of 2.5 CU is reached"):
+        with pytest.raises(BudgetReached, match=r"The day's cap of 2\.5 CU is reached"):
             work(Meter(journal=ledger, budget=budget))
         assert budget._open == {}
         assert budget.spent == Amount(0, 0.0)

@@ -28,7 +28,7 @@ from vidsum.costs.prices import PriceBook
 from vidsum.costs.receipts import receipt_of
 from vidsum.costs.tally import Tally
 from vidsum.data import ChatRequest, Entry, Receipt, Sum
-from vidsum.errors import BackendFailed, BudgetReached, VidsumError
+from vidsum.errors import BudgetReached, VidsumError
 from vidsum.renderers.receipt import lines
 
 QUICK = Retrying(base_s=0.001, cap_s=0.002)

@@ -57,8 +57,6 @@ class Book:
         """What earlier runs are known from."""
         self._lock = threading.Lock()
         self._lines: list[Entry] = []
-        self._unwritten: set[str] = set()
-        """Whose reserve the journal does not have: it takes no end for those."""
         self._run_id = identity.run_id
         self._thread = threading.get_ident()
         self.writing_s = self.writing_cpu_s = 0.0
@@ -99,6 +97,11 @@ class Book:
         """Yield what the journal has of the last month; nothing when there is none."""
         since = datetime.now(UTC) - _HISTORY
         return iter(()) if self.past is None else self.past.entries(since=since)
+
+    def s_per_cu(self) -> Mapping[str, float]:
+        """Return the seconds that a compute unit takes, by device; empty when nobody timed it."""
+        timed = None if self.past is None else self.past.s_per_cu()
+        return {} if timed is None else {"cpu": timed}
 
     def open_run(self) -> None:
         """Write that the run has begun."""
@@ -226,8 +229,6 @@ class Book:
         journal, caps = self._journal, self._budget.caps
         if journal is None or (self.trouble and not caps.of_a_day):
             return
-        if line.call_id in self._unwritten:
-            return
         started_s, cpu_s = time.perf_counter(), time.thread_time()
         try:
             if paid:
@@ -238,7 +239,7 @@ class Book:
             said, hint = (exc.message, exc.hint) if isinstance(exc, OutputError) else (str(exc), "")
             if paid and caps.of_a_day:
                 raise BudgetReached(f"The day's spending is not known: {said}", hint) from exc
-            self._unwritten.add(line.call_id)
+            # a ValueError: it lacks the reserve of this end, or the line has an absurd figure
             self.trouble = self.trouble or said
         finally:
             if line.kind != "call" and threading.get_ident() == self._thread:

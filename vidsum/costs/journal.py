@@ -93,6 +93,10 @@ class Journal(Protocol):
         """Yield the lines so far, in their order. Raises: OutputError."""
         ...
 
+    def s_per_cu(self) -> float | None:
+        """Return how long a compute unit takes on this machine's cores, if that was timed."""
+        ...
+
     def close(self) -> None:
         """Let go of the file; may be called twice."""
         ...
@@ -125,6 +129,10 @@ class Memory(Journal):
             if caps:
                 caps.check(entry, self._spent(entry.ts_utc))
             self._add_all((entry,))
+
+    def s_per_cu(self) -> float | None:
+        """See :class:`Journal`; nothing is timed here."""
+        return None
 
     def close(self) -> None:
         """See :class:`Journal`."""

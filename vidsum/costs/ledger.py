@@ -231,6 +231,12 @@ class Ledger(Journal):
                 "FROM calibrations ORDER BY id")
         )  # fmt: skip
 
+    def s_per_cu(self) -> float | None:
+        """See :class:`Journal`: the newest calibration, with a model rather than the stand-in."""
+        found = self.calibrations()
+        newest = next(reversed([one for one in found if one.model] or found), None)
+        return None if newest is None else newest.s_per_cu
+
     def verify(self) -> Findings:
         """Return what is wrong with the file, and what its lines tell. Raises: OutputError."""
         with self._connected() as connection:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from vidsum import registry
 from vidsum.costs.bookkeeping import priced
 from vidsum.costs.totals import totals
 from vidsum.costs.units import cu
-from vidsum.data import MediaInfo, Need, Saving, Span, Total, Transcript
+from vidsum.data import MediaInfo, Modality, Need, Saving, Span, Total, Transcript
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen
 from vidsum.pipeline.speech import RECOGNISERS
 from vidsum.wording import number
 
 _LEAST_S = 1.0
+_ASKED: Mapping[str, Modality] = {"describe": "image", "reason": "text"}
+_WORDS = {"describe": "pictures", "reason": "summary"}
 
 
 def book(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -> None:
@@ -23,9 +25,22 @@ def book(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -
     if seen is not None:
         for saving in _duplicates(seen, stages.get("describe"), stages.get("ocr")):
             run.meter.saved("dedupe", "image", saving)
+    for stage, modality in _ASKED.items():
+        for saving in _cached(run, stage):
+            run.meter.saved(stage, modality, saving)
     for saving in (*_silence(transcript, stages.get("transcript")),
                    *_subtitles(run, info, transcript)):  # fmt: skip
         run.meter.saved("transcript", "audio", saving)
+
+
+def _cached(run: Run, stage: str) -> Iterator[Saving]:
+    """Yield the prompt tokens that were in a model's or a provider's cache already."""
+    calls = [e for e in run.meter.book.lines() if e.kind == "call" and e.stage == stage]
+    cached = sum(entry.cache_read_tokens or 0 for entry in calls)
+    if cached:
+        read = sum(entry.input_tokens or 0 for entry in calls)
+        yield Saving("cache", f"{number(cached)} of {number(read)} prompt tokens ({_WORDS[stage]}) "
+                     "were in a cache already")  # fmt: skip
 
 
 def _duplicates(seen: Seen, described: Total | None, read: Total | None) -> Iterator[Saving]:

@@ -194,7 +194,7 @@ def has_subtitles(run: Run, info: MediaInfo) -> bool:
 
 def known_rates(run: Run) -> Rates:
     """Return how long work takes here, by the ledger; nothing when there is none."""
-    return rates(run.meter.book.history())
+    return rates(run.meter.book.history(), run.meter.book.s_per_cu())
 
 
 def _facts(run: Run, info: MediaInfo, *, reads: bool = True) -> Facts | None:

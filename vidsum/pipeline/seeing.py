@@ -113,8 +113,8 @@ class _Eyes:
         self._own_threads = captioner.work in ("cores", "gpu")
         whole = self._own_threads and self._alone
         self._turns = Turns(WHOLE_PROCESS if whole else OWN_THREAD)
-        self._describer = Describer(run, captioner, self._turns)
         self._accounts = self._opened()
+        self._describer = Describer(run, captioner, self._turns, self._accounts["describe"])
         self._decode_cpu_s = 0.0
         self._previous: Image | None = None
         self._observations: list[Observation] = []
@@ -179,13 +179,15 @@ class _Eyes:
         if self._reads_later:
             self._read_later(album, order)
         if self._captioner.needs_pixels:
-            hold_for_summary(self._run, self._info, self._observations, self._dropped,
-                             self._hearing)  # fmt: skip
+            all_fit = hold_for_summary(self._run, self._info, self._observations, self._dropped,
+                                       self._hearing)  # fmt: skip
             chosen = [self._observations[position] for position in order]
+            if all_fit:
+                chosen = self._observations  # in order of time each is told the caption before
             self._describer.describe(
-                CaptionRequest(o.sample, o.facts, o.text, album.get(o.sample.index),
-                               self._said(o.sample), alone=True)
-                for o in chosen
+                (CaptionRequest(o.sample, o.facts, o.text, album.get(o.sample.index),
+                                self._said(o.sample), alone=not all_fit) for o in chosen),
+                ranked=not all_fit,
             )  # fmt: skip
 
     def _read_later(self, album: Album, order: list[int]) -> None:
@@ -296,7 +298,6 @@ class _Eyes:
         if self._reader is not None:
             accounts["ocr"] = meter.open("ocr", "image", self._reader.name)
         describe = meter.open("describe", "image", self._captioner.name)
-        self._captioner.tally.bind(describe)
         describe.on_gpu = self._captioner.work == "gpu"
         return accounts | {"describe": describe}
 
