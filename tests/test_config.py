@@ -38,6 +38,8 @@ def test_every_option_is_reachable_from_every_source(tmp_path: Path) -> None:
         "reason_context": 4096, "threads": 3, "gpu_layers": 0, "api": "ollama",
         "caption_api": "http://localhost:8080/v1", "speech_api": "openai",
         "reason_api": "openrouter", "api_requests": 2, "api_timeout": 30,
+        "max_usd": "0.05", "max_cu": 1.5, "max_seconds": 60, "allow_unpriced": True,
+        "max_usd_per_day": "2", "max_cu_per_day": 100, "watts_per_core": 8,
     }  # fmt: skip
     table = {entry.key: entry for entry in option_table()}
     assert set(values) == set(table)

@@ -55,12 +55,9 @@ FORMED = ChatRequest("", "What kind?", schema=SCHEMA, max_tokens=30)
 
 
 def options(url: str, **more: Any) -> Options:
-    named: dict[str, Any] = {
-        "caption_model": MODEL,
-        "reason_model": MODEL,
-        "reason_context_tokens": 2048,
-    }
-    return Options(**({"api": url, "api_timeout_s": 20.0} | named | more))
+    named: dict[str, Any] = {"caption_model": MODEL, "reason_model": MODEL,
+                             "reason_context_tokens": 2048, "api": url}  # fmt: skip
+    return Options(**({"api_timeout_s": 20.0} | named | more))
 
 
 def chat_at(url: str, *, desk: RecordingDesk | None = None, **more: Any) -> openai.RemoteChat:

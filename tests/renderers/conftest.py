@@ -17,18 +17,24 @@ from vidsum.data import (
     Evidence,
     KeyPoint,
     MediaInfo,
+    ModalityCost,
     Notice,
     Observation,
     PictureFacts,
+    Quoted,
     Receipt,
     Result,
     Sample,
+    Saving,
     ScreenText,
     Segment,
+    Spending,
     StageCost,
+    Sum,
     Summary,
     TextLine,
     TimelineEntry,
+    Total,
     Transcript,
     VideoTrack,
 )
@@ -79,7 +85,7 @@ def result() -> Result:
     receipt = Receipt(
         (StageCost("decode", "video", "pyav", 1.25, 0.5, {"frames": 3, "packets": 1562}),
          StageCost("ocr", "image", "rapidocr", 2.0, None, {"calls": 2})),
-        3.5, 2.75,
+        3.5, 2.75, main_s=3.4, recorded=True,
     )  # fmt: skip
     return Result(
         Bundle(evidence, timeline, 120, "estimated"), summary, receipt,
@@ -100,6 +106,28 @@ def written(result: Result) -> Result:
         "model", ("water",), "remote", "Written by m at openai, in two calls.",
         caveats=("What the *steam* is for.",), model="m",
     )  # fmt: skip
+    seen = Total(
+        calls=3, failed_calls=1, input_tokens=Sum(2410, 1), output_tokens=Sum(96, 1), images=2,
+        wall_s=Sum(2.0), cpu_s=Sum(0.4, 1), joules=Sum(1.4, 1, True), cu=Sum(0, 3),
+        usd_nano=Sum(1_230_000, 1),
+    )  # fmt: skip
+    told = Total(calls=2, input_tokens=Sum(1200), output_tokens=Sum(300), wall_s=Sum(1.0),
+                 cpu_s=Sum(0.9), joules=Sum(3.15, 0, True), cu=Sum(0.0421, 0, True))  # fmt: skip
+    whole = Total(
+        calls=5, failed_calls=1, input_tokens=Sum(3610, 1), output_tokens=Sum(396, 1), images=2,
+        wall_s=Sum(3.0), cpu_s=Sum(1.3, 1), joules=Sum(4.55, 1, True), cu=Sum(0.0421, 3, True),
+        usd_nano=Sum(1_230_000, 1),
+    )  # fmt: skip
+    receipt = replace(
+        result.receipt, api_usd=None, total=whole, main_s=3.4, joules=Sum(4.55, 1, True),
+        joules_method="cpu_s×W", run_id="a1b2", recorded=True, prices="a table of 2026",
+        modalities=(ModalityCost("image", "understand", seen),
+                    ModalityCost("text", "understand", told)),
+        savings=(Saving("dedupe", "1 picture", 1, 2.0, None, 410_000),),
+        spending=Spending("0.05", given_up=("3 of 5 pictures were not described.",)),
+        quoted=Quoted("probe", (2, 4, 9), None, ("0.0004", "0.0011", "0.0090")),
+    )  # fmt: skip
     return replace(
-        result, summary=summary, failures=("openai gave no answer within 60 s. Wait longer.",)
-    )
+        result, summary=summary, receipt=receipt,
+        failures=("openai gave no answer within 60 s. Wait longer.",),
+    )  # fmt: skip

@@ -142,14 +142,13 @@ class LlamaChat(ChatBackend):
     def _reserve(self, model: GgufModel, request: ChatRequest, tokens: int) -> None:
         """Set aside what the answer may take, now that the question's tokens are counted.
 
-        Does not wait for other calls: this is the one thread that all models share.
         Raises: RequestTooLong, BudgetReached.
         """
         self._check_room(model, tokens, request.max_tokens)
         output_tokens = min(request.max_tokens, model.context_tokens - tokens)
         most = Quantities(calls=1, input_tokens=tokens, output_tokens=output_tokens)
         flops = self._flops(request, tokens, 0, output_tokens)
-        self._call = self._tally.open(self.ref, most, flops, formula_id=CHAT, wait=False)
+        self._call = self._tally.open(self.ref, most, flops, formula_id=CHAT)
 
     def _settle(self, request: ChatRequest, reply: Reply) -> None:
         assert self._call is not None

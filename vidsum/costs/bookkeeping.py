@@ -236,10 +236,10 @@ class Book:
             else:
                 journal.write(line)
         except (OutputError, ValueError) as exc:
+            # ValueError: the journal lacks the reserve of this end, or a figure is absurd
             said, hint = (exc.message, exc.hint) if isinstance(exc, OutputError) else (str(exc), "")
             if paid and caps.of_a_day:
                 raise BudgetReached(f"The day's spending is not known: {said}", hint) from exc
-            # a ValueError: it lacks the reserve of this end, or the line has an absurd figure
             self.trouble = self.trouble or said
         finally:
             if line.kind != "call" and threading.get_ident() == self._thread:

@@ -38,7 +38,7 @@ class Hearing:
         self._heard = Heard(0.0)
         self._done = False
         self._work: Work | None = None
-        self._thinned = Thinned(run)
+        self._thinned = Thinned(run, alone=info.video is None)
         self._found = Transcript((), "nothing was heard", "none")
 
     def listen(self) -> Transcript:
@@ -149,11 +149,12 @@ class Hearing:
         clock = self._cpu_clock(transcriber.work)
         stage = run.meter.stage("transcript", "audio", transcriber.name, clock, LANE)
         with stage as account:
-            transcriber.tally.bind(account)
+            transcriber.tally.bind(self._thinned.watch(account))
             account.on_gpu = transcriber.work == "gpu"
             found: Transcript | None = None
             try:
                 found = self._believed(transcriber.transcribe(request))
+                self._thinned.tell()
             except (BackendFailed, BackendMissing) as exc:
                 found = self._believed(self._half(exc, transcriber.name))
             except BudgetReached as exc:
@@ -161,7 +162,6 @@ class Hearing:
             except MediaError as exc:
                 found = self._believed(self._broken_off(exc, transcriber.name))
             finally:
-                self._thinned.tell()
                 account.child_cpu_s = sum(decoder.cpu_s for decoder in opened)
                 account.add(
                     segments=len(found.segments) if found else 0, **transcriber.tally.counts
@@ -189,8 +189,7 @@ class Hearing:
 
     def _cut_short(self, exc: BudgetReached, name: str) -> Transcript:
         """Return what was heard before a cap was reached."""
-        until = clock(self._heard.until_s)
-        self._run.give_up(f"Speech after {until} was not recognised. {exc.message}")
+        self._thinned.tell(exc.message, self._heard.until_s)
         return self._so_far(name, "a cap was reached")
 
     def _broken_off(self, exc: MediaError, name: str) -> Transcript:

@@ -8,25 +8,42 @@ from typing import TYPE_CHECKING
 
 from vidsum import registry, tokens
 from vidsum.costs.budget import NOTHING, Amount, Caps
-from vidsum.data import DroppedSample, Evidence, MediaInfo, Observation, Span, Transcript
+from vidsum.data import (
+    Bundle,
+    DroppedSample,
+    Evidence,
+    MediaInfo,
+    Observation,
+    Span,
+    Transcript,
+)
 from vidsum.errors import MediaError, OptionError
 from vidsum.media.subtitles import find_sidecars
-from vidsum.pipeline.choosing import Choice, Engines
+from vidsum.pipeline.choosing import Engines
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.speech import RECOGNISERS, find_speech, request_for
 from vidsum.planner.estimate import Estimate, by_likely, estimate, quoted
-from vidsum.planner.facts import Facts, caption_line_tokens, facts_from_probe
+from vidsum.planner.facts import (
+    Facts,
+    caption_line_tokens,
+    facts_from_probe,
+    facts_precisely,
+)
 from vidsum.planner.fit import Plan, check_priced, fit
 from vidsum.planner.lines import Line
 from vidsum.planner.rates import Rates, rates
-from vidsum.registry import Readiness
 from vidsum.timeline import timeline
+from vidsum.transcribers.speech_windows import PASSAGE_S
 from vidsum.wording import as_line
 
 if TYPE_CHECKING:
     from vidsum.pipeline.hearing import Hearing
 
 _FOR_DESCRIBING, _FOR_THE_REST = 0.5, 0.1
+_GUESSED_S = 600.0
+"""How long a file is taken to be that does not say it: what it holds is found out on the way."""
+_LONGER = 2.0
+"""How much more speech a full passage has than the mean one."""
 _FOR_SUMMARY_SHARE = 0.25
 """Of the seconds of a cap, what is kept for a summary that a model writes."""
 
@@ -41,18 +58,25 @@ def plan(run: Run, info: MediaInfo) -> None:
         return
     with run.meter.stage("plan", "video", "vidsum"):
         facts = _facts(run, info, reads=bool(caps))
-        if facts is None:
-            return  # it does not say how long it is: the reservations alone keep to the caps
-        found = _estimated(run, facts)
-        run.meter.quoted = quoted(found)
+        if facts is None and not caps:
+            return  # it does not say how long it is
+        guessed = facts or _facts(run, replace(info, duration_s=_GUESSED_S))
+        assert guessed is not None
+        found = _estimated(run, guessed)
+        if facts is not None:
+            run.meter.quoted = quoted(found)
         if not caps:
             return
         check_priced(caps, found)
-        left = _left(run)
+        left = _left_today(run)
         run.plan = _fitted(caps, found, left)
-    if run.plan.speech_share < 1 and facts.speech_s.most:
-        found = _with_speech(run, info, facts) or found
-        run.plan = _fitted(caps, found, left)
+    if guessed.speech_s.most:
+        run.speech_s = guessed.speech_s.likely
+        if caps.on_calls and not (run.plan.fits and facts is not None):
+            found = _with_speech(run, info, guessed) or found
+            run.plan = _fitted(caps, found, left)
+    if facts is None:
+        run.plan = replace(run.plan, fits=False, interval_factor=1, ocr=True)
     _settle_on(run, by_likely(found).captions)
 
 
@@ -72,6 +96,8 @@ def _with_speech(run: Run, info: MediaInfo, facts: Facts) -> Estimate | None:
     if speech is None:
         return None
     run.speech_s = speech.speech_s
+    if speech.passages:
+        run.passage_s = min(PASSAGE_S, _LONGER * speech.speech_s / speech.passages)
     exact = replace(facts, speech_s=_exactly(speech.speech_s), passages=_exactly(speech.passages))
     return _estimated(run, exact)
 
@@ -92,27 +118,22 @@ def _settle_on(run: Run, captions: Line) -> None:
     if made.write:
         held_s = _FOR_SUMMARY_SHARE * (budget.caps.seconds or 0.0)
         budget.hold("reason", made.hold.at(made.captions), held_s)
-    elif run.engines.reasoner.name != "extractive":
-        _quote(run)
-
-
-def _quote(run: Run) -> None:
-    run.engines = replace(run.engines, reasoner=Choice("reasoner", "extractive", Readiness(True)))
-    run.meter.budget.hold("reason", NOTHING)
-    run.give_up("The summary is quoted, not written by a model: that does not fit under the cap.")
 
 
 def hold_for_summary(
     run: Run, info: MediaInfo, observations: Sequence[Observation],
     dropped: Sequence[DroppedSample], hearing: Hearing | None,
-) -> None:  # fmt: skip
-    """Keep back what the summary may take, now that all but the captions is known."""
-    if run.plan is None:
-        return
+) -> bool:  # fmt: skip
+    """Keep back what the summary may take, now that all but the captions is known.
+
+    Return whether all pictures and the summary are sure to fit.
+    """
+    if run.plan is None or not observations:
+        return False
     transcript = hearing.transcript() if hearing is not None else Transcript((), "", "none")
-    facts = _facts(run, info)
-    if facts is None:
-        return
+    looked_s = observations[-1].sample.time_s + run.options.interval_s
+    facts = _facts(run, info, reads=False) or _facts(run, replace(info, duration_s=looked_s))
+    assert facts is not None
     seen = Evidence(info, tuple(observations), tuple(dropped), transcript, None,
                     run.options.start_s, facts.end_s, run.options.interval_s)  # fmt: skip
     told, _ = tokens.count("\n".join(map(as_line, timeline(seen))), None)
@@ -126,14 +147,34 @@ def hold_for_summary(
     budget = run.meter.budget
     budget.hold("reason", NOTHING)
     budget.hold("describe", NOTHING)
-    made = _fitted(budget.caps, _estimated(run, exact), budget.left("describe"))
-    if run.engines.reasoner.name == "extractive":
-        return
+    made = _fitted(budget.caps, _estimated(run, exact), left_of(run, "describe"))
     if made.write:
         budget.hold("reason", made.hold.at(made.captions),
                     _FOR_SUMMARY_SHARE * (budget.caps.seconds or 0.0))  # fmt: skip
-    else:
-        _quote(run)
+    return made.fits and budget.caps.seconds is None
+
+
+def summary_fits(run: Run, bundle: Bundle) -> bool:
+    """Say whether a summary by a model is likely to fit under what the caps leave.
+
+    By all that the model will be told: only now is that known.
+    """
+    if run.plan is None:
+        return True
+    run.meter.budget.hold("describe", NOTHING)  # there are no more pictures to come
+    info, end_s = bundle.evidence.info, bundle.evidence.end_s
+    nothing = facts_precisely(info, run.options, samples=0, captions=0, speech_s=0.0, passages=0,
+                              subtitle_tokens=0, end_s=end_s)  # fmt: skip
+    told = _estimated(run, replace(nothing, timeline_tokens=_exactly(bundle.tokens)))
+    asked, left = told.stage("reason"), left_of(run, "reason")
+    return asked is None or (
+        _within(asked.usd_nano, left.usd_nano) and _within(asked.cu, left.cu)
+    )  # fmt: skip
+
+
+def _within(cost: Span | None, left: float | None) -> bool:
+    """Say whether what is likely fits; a cost that nobody knows counts as nothing."""
+    return cost is None or left is None or cost.likely <= left
 
 
 def in_ranked_order(run: Run, needs_pixels: bool, reads: bool) -> bool:
@@ -211,9 +252,20 @@ def _estimated(run: Run, facts: Facts) -> Estimate:
                     known_rates(run) if timed else None)  # fmt: skip
 
 
-def _left(run: Run) -> Amount:
+def left_of(run: Run, stage: str) -> Amount:
+    """Return what one stage may still spend under the caps of the run and of the day."""
+    of_run, of_day = run.meter.budget.left(stage), _left_today(run)
+    usd = [one.usd_nano for one in (of_run, of_day) if one.usd_nano is not None]
+    compute = [one.cu for one in (of_run, of_day) if one.cu is not None]
+    return Amount(min(usd, default=None), min(compute, default=None))
+
+
+def _left_today(run: Run) -> Amount:
     """Return what the day's caps leave; None where there is none."""
-    caps, spent = run.meter.budget.caps.day, run.meter.book.spent_today()
+    caps = run.meter.budget.caps.day
+    if not caps:
+        return Amount(None, None)
+    spent = run.meter.book.spent_today()
     return Amount(
         None if caps.usd_nano is None else max(0, caps.usd_nano - spent.usd_nano),
         None if caps.cu is None else max(0.0, caps.cu - spent.cu),

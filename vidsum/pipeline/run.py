@@ -36,7 +36,9 @@ class Run:
     plan: Plan | None = None
     """What fits under the caps; None without a cap, and before it is known."""
     speech_s: float | None = None
-    """How much speech there is, where that was found out beforehand."""
+    """How much speech there is under a cap: found out beforehand, or guessed."""
+    passage_s: float | None = None
+    """About the most speech that one passage of it has; None where nobody has looked."""
     sampled_for_reading: bool | None = None
     """Whether samples are as large as reading wants; None: if somebody reads them."""
     _decoders: list[Decoder] = field(default_factory=list)

@@ -7,6 +7,7 @@ from vidsum.costs.meter import WHOLE_PROCESS
 from vidsum.data import Bundle, Summary
 from vidsum.errors import BudgetReached, VidsumError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
+from vidsum.pipeline.planning import summary_fits
 from vidsum.pipeline.run import Run
 from vidsum.reasoner.protocol import Reasoner
 
@@ -20,6 +21,8 @@ def sum_up(run: Run, bundle: Bundle) -> Summary:
     that cannot be used: what was seen and heard is not thrown away for it.
     """
     name = run.engines.reasoner.name
+    if name != FALLBACK and not _fits(run, bundle):
+        name = FALLBACK
     run.listen(StageStarted("summarizing", "calls"))
     try:
         summary = _ask(run, name, bundle)
@@ -33,6 +36,15 @@ def sum_up(run: Run, bundle: Bundle) -> Summary:
         summary = _ask(run, FALLBACK, bundle)
     run.listen(StageFinished("summarizing", summary.model or summary.backend))
     return summary
+
+
+def _fits(run: Run, bundle: Bundle) -> bool:
+    """Say whether there is room for a summary by a model; tell the user if there is none."""
+    with run.meter.stage("plan", "text", "vidsum"):
+        if summary_fits(run, bundle):
+            return True
+    run.give_up("The summary is quoted, not written by a model: that does not fit under the cap.")
+    return False
 
 
 def _ask(run: Run, name: str, bundle: Bundle) -> Summary:

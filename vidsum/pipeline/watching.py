@@ -24,7 +24,7 @@ class WatchedDesk(Desk):
         self._run, self._desk = run, desk
         self._lock = threading.Lock()
         self._usd_nano, self._cu = 0, 0.0
-        self._wall_s = self._audio_s = 0.0
+        self._ended, self._wall_s = 0, 0.0
 
     def begin(
         self, call_id: str, model: ModelRef, most: Quantities, most_flops: float | None, *,
@@ -44,8 +44,8 @@ class WatchedDesk(Desk):
     def end(self, call: OpenCall, ending: Ending) -> None:
         """See :class:`Desk`."""
         with self._lock:
+            self._ended += 1
             self._wall_s += call.wall_s
-            self._audio_s += ending.used.audio_s or 0.0
         self._desk.end(call, ending)
 
     @property
@@ -55,7 +55,11 @@ class WatchedDesk(Desk):
             return Amount(self._usd_nano, self._cu)
 
     @property
-    def pace(self) -> float | None:
-        """The seconds that a second of sound took so far; None before any was heard."""
-        with self._lock:
-            return self._wall_s / self._audio_s if self._audio_s else None
+    def ended(self) -> int:
+        """How many calls have ended so far."""
+        return self._ended
+
+    @property
+    def wall_s(self) -> float:
+        """The seconds that they took together."""
+        return self._wall_s

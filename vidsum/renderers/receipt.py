@@ -109,7 +109,12 @@ def _unit(name: str, value: float) -> str:
 def by_modality(receipt: Receipt) -> Table:
     """Return what each kind of work took."""
     head = ("kind", "model calls", "wall", "CPU", "compute", "energy", "API")
-    return Table(head, tuple(map(_row, receipt.modalities)), figures=5)
+    rows = tuple(map(_row, receipt.modalities))
+    told = [place for place in range(len(head)) if any(row[place] for row in rows)]
+    return Table(
+        tuple(head[place] for place in told), tuple(tuple(row[p] for p in told) for row in rows),
+        figures=sum(place > 1 for place in told),
+    )  # fmt: skip
 
 
 def _row(part: ModalityCost) -> tuple[str, ...]:
@@ -166,10 +171,12 @@ def _notes(receipt: Receipt) -> Iterator[str]:
 def _saving(saving: Saving) -> str:
     amounts = []
     if saving.cu:
-        amounts.append(f"~{rounded(saving.cu)} CU")
+        amounts.append(f"{rounded(saving.cu)} CU")
     if saving.usd_nano:
-        amounts.append(f"~{usd(saving.usd_nano)}")
-    worth = f" (about {' and '.join(amounts).replace('~', '')})" if amounts else ""
+        amounts.append(usd(saving.usd_nano))
+    if saving.seconds and saving.seconds >= _TOLD_S:
+        amounts.append(f"{rounded(saving.seconds)} s")
+    worth = f" (about {', '.join(amounts)})" if amounts else ""
     return f"Not spent: {saving.baseline}{worth}."
 
 

@@ -17,8 +17,12 @@ def show(page: Page, console: Console) -> None:
     """Print the page on a console."""
     width = min(console.width, MAX_WIDTH)
     title = Text(page.title, style="bold")
-    blocks = [_block(block) for block in page.blocks]
-    console.print(Group(Text(), title, *blocks), width=width)
+    shown: list[RenderableType] = [Text(), title]
+    for before, block in zip((None, *page.blocks), page.blocks, strict=False):
+        if isinstance(before, Table) and isinstance(block, Table):
+            shown.append(Text())
+        shown.append(_block(block))
+    console.print(Group(*shown), width=width)
 
 
 def _block(block: Block) -> RenderableType:
