@@ -11,7 +11,7 @@ from vidsum.pipeline.extract import prepare
 from vidsum.pipeline.planning import engine_names, known_rates, may_have_subtitles
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.speech import Speech
-from vidsum.pipeline.survey import Survey, survey
+from vidsum.pipeline.survey import Survey, recognises, survey
 from vidsum.planner.compare import (
     FRAME_TOKENS,
     ComparedVideo,
@@ -51,33 +51,35 @@ def estimated(run: Run, *, precise: bool = False) -> Estimated:
 
     Raises: MediaError, OptionError, BackendMissing.
     """
-    engines = engine_names(run.engines)
+    engines, words = engine_names(run.engines), recognises(run.engines)
     if precise:
         found = survey(run)
-        info, facts = found.info, _exact_facts(run, found)
+        info, facts = found.info, _exact_facts(run, found, words)
     else:
         info = prepare(run, identify=False)
-        facts = facts_from_probe(info, run.options, may_have_subtitles(run, info))
+        facts = facts_from_probe(info, run.options, may_have_subtitles(run, info),
+                                 recognised=words)  # fmt: skip
     with run.meter.stage("plan", "video", "vidsum"):
         told = estimate(facts, engines, run.options, run.meter.book.price_book, known_rates(run))
     return Estimated(info, told)
 
 
-def _exact_facts(run: Run, found: Survey) -> Facts:
+def _exact_facts(run: Run, found: Survey, words: bool) -> Facts:
     """Return what the free stages found out; of the timeline only captions and speech are open."""
     evidence = found.evidence
     samples = len(evidence.observations) + len(evidence.dropped)
     captions = len(evidence.observations)
-    subtitles = bool(evidence.transcript.segments)
+    subtitles = evidence.transcript.backend == "subtitles"
     heard = found.speech or Speech(0.0, 0.0, 0)
     facts = facts_precisely(
         found.info, run.options, samples=samples, captions=captions, speech_s=heard.speech_s,
         passages=heard.passages, subtitle_tokens=0 if subtitles else None, end_s=evidence.end_s,
+        recognised=words,
     )  # fmt: skip
     if not found.read and run.options.ocr:
         return facts  # nobody read the text on screen: the general bounds hold
     told = found.timeline_tokens
-    spoken = spoken_tokens(_exactly(heard.speech_s))
+    spoken = spoken_tokens(_exactly(heard.speech_s if words else 0.0))
     return replace(facts, timeline_tokens=Span(
         told, told + spoken.likely + captions * caption_line_tokens().likely,
         told + spoken.most + captions * caption_line_tokens().most,

@@ -218,7 +218,9 @@ class _Asked:
         self._facts, self._engines, self._options = facts, engines, options
         self._pricing = pricing
         need = facts.need
-        speaks = facts.speech_s.most > 0 or facts.subtitles is not False
+        if "transcriber" not in engines:  # nobody turns the speech into words
+            need = replace(need, speech_s=NOTHING, passages=NOTHING)
+        speaks = need.speech_s.most > 0 or facts.subtitles is not False
         around = Span(0, facts.duration_s, facts.duration_s) if speaks else NOTHING
         side_px = facts.side_px(reads="reader" in engines)
         heard = {"speech_s": NOTHING, "passages": NOTHING} if facts.subtitles else {}

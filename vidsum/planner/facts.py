@@ -47,8 +47,8 @@ class Facts:
 
     ``duration_s`` is the length of that part. ``subtitles``: whether words come from them, None
     when nobody has looked. ``samples`` pictures are looked at and ``captions`` of them described;
-    ``speech_s`` and ``passages`` are of the sound that a recogniser is given. ``timeline_tokens``
-    as :func:`vidsum.tokens.count` estimates them.
+    ``speech_s`` and ``passages`` are of the sound that a recogniser is given, or would be if there
+    were one. ``timeline_tokens`` as :func:`vidsum.tokens.count` estimates them.
     """
 
     depth: Depth
@@ -83,12 +83,14 @@ class Facts:
         return min(wanted, max(self.width_px, self.height_px) or wanted)
 
 
-def facts_from_probe(info: MediaInfo, options: Options, subtitles_found: bool | None) -> Facts:
+def facts_from_probe(
+    info: MediaInfo, options: Options, subtitles_found: bool | None, *, recognised: bool = True
+) -> Facts:
     """Return what the header tells, in ranges that hold if it tells the truth.
 
     All but text on screen, of which a picture may hold any amount. At least one picture is kept
-    (all others may be black), at most every sample. Raises: OptionError for a video whose header
-    does not say how long it is.
+    (all others may be black), at most every sample. ``recognised``: somebody turns speech into
+    words. Raises: OptionError for a video whose header does not say how long it is.
     """
     end_s, span_s = _stretch(info, options)
     has_video, has_audio = info.video is not None, bool(info.audio)
@@ -101,7 +103,7 @@ def facts_from_probe(info: MediaInfo, options: Options, subtitles_found: bool | 
     speech_s = Span(0.0, _LIKELY_SPEECH * heard_s, heard_s)
     most_passages = math.ceil(heard_s / _SHORTEST_PASSAGE_S) + _FEW_PASSAGES if heard_s else 0
     passages = Span(0, math.ceil(speech_s.likely / _LIKELY_PASSAGE_S), most_passages)
-    words_s = span_s if subtitles is not False else heard_s
+    words_s = span_s if subtitles is not False else heard_s if recognised else 0.0
     words = Span(0.0, _LIKELY_SPEECH * words_s, words_s)
     return Facts(
         depth="probe", duration_s=span_s, has_video=has_video, has_audio=has_audio,
@@ -116,11 +118,13 @@ def facts_from_probe(info: MediaInfo, options: Options, subtitles_found: bool | 
 def facts_precisely(
     info: MediaInfo, options: Options, *, samples: int, captions: int, speech_s: float,
     passages: int, subtitle_tokens: int | None = None, end_s: float | None = None,
+    recognised: bool = True,
 ) -> Facts:  # fmt: skip
     """Return what is known when the video was sampled and its speech found, but nothing asked.
 
     ``subtitle_tokens`` are those of subtitles as lines of the timeline, None when there are none;
     then nothing is recognised. ``end_s``: where the pictures or the sound really end.
+    ``recognised``: somebody turns speech into words.
     """
     known_s = info.duration_s if end_s is None else end_s
     stop_s = min(filter(None, (known_s, options.end_s)), default=0.0)
@@ -129,7 +133,8 @@ def facts_precisely(
     found = subtitle_tokens is not None
     heard_s, heard = (0.0, 0) if found else (speech_s, passages)
     words = Span(heard_s, heard_s, heard_s)
-    count = timeline_tokens(info, options, looked, taken, Span(0, words.likely, words.most))
+    said = Span(0, words.likely, words.most) if recognised else Span(0, 0, 0)
+    count = timeline_tokens(info, options, looked, taken, said)
     more = subtitle_tokens or 0
     return Facts(
         depth="precise", duration_s=max(0.0, stop_s - options.start_s),
