@@ -33,7 +33,7 @@ ROW_MATES_ALLOWED = {("data", "__init__"), ("config", "registry"), ("registry", 
 HEAVY = (
     "av", "numpy", "rich", "cv2", "rapidocr", "onnxruntime", "faster_whisper", "ctranslate2",
     "pydantic", "jinja2", "tiktoken", "openai", "genai_prices", "pysubs2", "PIL", "platformdirs",
-    "huggingface_hub", "llama_cpp", "httpx", "keyring",
+    "huggingface_hub", "llama_cpp", "httpx", "keyring", "sqlite3",
 )  # fmt: skip
 MODULE_LINES, FUNCTION_LINES = 400, 50
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}

@@ -108,17 +108,18 @@ def estimate(
 ) -> Estimated:  # fmt: skip
     """Return what a summary would cost: from the header alone, or ``precise``, after looking.
 
-    Asks no model and spends nothing. ``compare`` sets the naive way beside it.
+    Asks no model and spends nothing. ``compare`` sets the naive way beside it. Caps do not change
+    what it would cost; what they would leave out is told.
     Raises: MediaError, OptionError, BackendMissing.
     """
-    from vidsum.pipeline.estimating import compared, estimated
+    from vidsum.pipeline.estimating import compared, estimated, left_out, uncapped
 
-    run = start(path, options, listen, recorded=precise)
+    run = start(path, uncapped(options), listen, recorded=precise)
     with finishing(run):
         found = estimated(run, precise=precise)
         if compare or compare_model is not None:
             found = replace(found, comparison=compared(run, found, compare_model))
-    return found
+    return replace(found, left_out=left_out(options, found.estimate))
 
 
 def prompt(run: Run, evidence_bundle: Bundle) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vidsum.cli.options import common_options, options_in_force, video_options
+from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, video_options
 from vidsum.cli.report import say_error
 from vidsum.errors import EXIT_OK, EXIT_PARTIAL, VidsumError
 
@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...",
                 type=click.Path(path_type=Path, readable=False))  # fmt: skip
 @click.option("--precise", is_flag=True,
-              help="First sample the video, drop duplicates and find the speech: no model is "
-              "asked, and captions and seconds of speech are then exact.")  # fmt: skip
+              help="First sample the video, drop repeated pictures and find the speech, which "
+              "takes seconds to minutes: pictures and speech are then exact.")  # fmt: skip
 @click.option(
     "--compare", is_flag=True,
-    help="Also the naive way: the whole video to one model at one frame a second.",
+    help="Set the naive way beside it: the whole video to one model at one frame a second.",
 )  # fmt: skip
 @click.option("--compare-model", metavar="MODEL",
-              help="The model on both sides of --compare. Default: the one that would write the "
-              "summary at a provider, else gemini-2.5-flash.")  # fmt: skip
-@video_options(without=frozenset({"format", "timeline"}))
-@click.option("--json", "as_json", is_flag=True, help="Everything known, as one JSON object.")
+              help="The model on both sides of --compare, at --reason-api if that is given. "
+              "Default: the one that would write the summary at a provider, else "
+              "gemini-2.5-flash.")  # fmt: skip
+@video_options(without=ONLY_PAGES)
+@click.option("--json", "as_json", is_flag=True,
+              help="Everything known, as one JSON object; what is unknown is null.")  # fmt: skip
 @common_options
 @click.pass_context
 def estimate(ctx: click.Context, /, videos: tuple[Path, ...], precise: bool, compare: bool,
@@ -38,11 +40,19 @@ def estimate(ctx: click.Context, /, videos: tuple[Path, ...], precise: bool, com
              verbose: bool, **flags: Any) -> None:  # fmt: skip
     """Say what a summary would cost, before anything is spent.
 
-    Ranges: likely (least–most). The most is a bound; what is not known is said to be unknown. No
-    model is loaded and nobody is asked.
+    No model is loaded and nobody is asked. Figures are what is likely, with the least and the most
+    in brackets; the most is a bound. What is not known is said to be unknown. Caps are left out of
+    account: a run leaves out what does not fit under them.
 
-    Example: vidsum estimate talk.mp4 --precise --tier api --caption-model gpt-5-mini
-    --reason-model gpt-5-mini --speech-model whisper-1
+    Without --precise no line goes into the ledger. With it, the time that looking took goes there,
+    and later estimates go by it.
+
+    \b
+    Examples:
+      vidsum estimate talk.mp4
+      vidsum estimate talk.mp4 --precise --compare
+      vidsum estimate talk.mp4 --tier api --caption-model gpt-5-mini \\
+             --reason-model gpt-5-mini --speech-model whisper-1
     """
     options = options_in_force(flags, config)
     asked = Asked(options, precise, compare or compare_model is not None, compare_model)
@@ -54,7 +64,8 @@ class Asked:
 
     def __init__(self, options: Options, precise: bool = False, compare: bool = False,
                  model: str | None = None) -> None:  # fmt: skip
-        self.options, self.precise, self.compare, self.model = options, precise, compare, model
+        self.options = options
+        self.precise, self.compare, self.model = precise, compare, model
 
     def of(self, video: Path, *, quiet: bool, verbose: bool) -> Estimated:
         """Return one video's estimate. Raises: VidsumError."""
@@ -86,7 +97,7 @@ def show_estimates(
             failed.append((video, exc))
             continue
         if not as_json:
-            _print(done[-1])
+            _print(done[-1], last=video is videos[-1])
     if as_json:
         from vidsum.cli import estimatejson
 
@@ -96,14 +107,14 @@ def show_estimates(
     return EXIT_PARTIAL if failed else EXIT_OK
 
 
-def _print(found: Estimated) -> None:
+def _print(found: Estimated, *, last: bool) -> None:
     from vidsum.cli.estimatepage import estimate_page
     from vidsum.cli.output import write_stdout
     from vidsum.cli.summarize import on_terminal, show_page
     from vidsum.renderers.text import text
 
-    page = estimate_page(found.info, found.estimate, found.comparison)
+    page = estimate_page(found.info, found.estimate, found.comparison, found.left_out)
     if on_terminal():
         show_page(page)
     else:
-        write_stdout(text(page))
+        write_stdout(text(page) + ("" if last else "\n"))

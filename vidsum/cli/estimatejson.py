@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from vidsum.errors import VidsumError
 
 if TYPE_CHECKING:
+    from vidsum.data import Span
     from vidsum.pipeline.estimating import Estimated
+    from vidsum.planner.estimate import Estimate
 
 
 def as_json(
@@ -42,6 +44,26 @@ def _object(found: Estimated) -> dict[str, Any]:
         for stage in told.stages
     ]  # fmt: skip
     return {
-        "path": found.info.path, "facts": told.facts, "stages": stages, "total": told.totals,
+        "path": found.info.path, "facts": told.facts, "stages": stages, "total": _total(told),
         "prices": told.prices, "comparison": found.comparison,
+        "left_out": found.left_out,
+    }  # fmt: skip
+
+
+def _total(told: Estimate) -> dict[str, Any]:
+    """Return the sums: with something unknown in one it has no most, and no likely figure."""
+    sums = told.totals
+
+    def known(span: Span, unknown: int) -> dict[str, float | None]:
+        missing = unknown > 0
+        return {"least": span.least, "likely": None if missing else span.likely,
+                "most": None if missing else span.most}  # fmt: skip
+
+    return {
+        "calls": sums.calls,
+        "cu": known(sums.cu, sums.unknown_cu),
+        "usd_nano": known(sums.usd_nano, sums.unknown_usd),
+        "seconds": known(sums.seconds, sums.unknown_seconds),
+        "unknown_cu": sums.unknown_cu, "unknown_usd": sums.unknown_usd,
+        "unknown_seconds": sums.unknown_seconds,
     }  # fmt: skip

@@ -1,192 +1,185 @@
-"""An estimate as blocks of a page: ranges, what is unknown, and the comparison's arithmetic."""
+"""An estimate as blocks of a page: what is likely, between which bounds, and what is unknown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import zip_longest
 
+from vidsum.cli.comparepage import compared_blocks
+from vidsum.cli.estimatefigures import Words, count, ends, few, forecast, ranged, took, usd
 from vidsum.data import MediaInfo, Span
-from vidsum.planner.compare import Comparison, Difference, Side
-from vidsum.planner.estimate import Estimate, StageEstimate
+from vidsum.planner.compare import Comparison
+from vidsum.planner.estimate import Estimate, Facts, StageEstimate
 from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph, Table
-from vidsum.renderers.figures import rounded, usd
-from vidsum.wording import clock, file_name, number, safe
+from vidsum.renderers.figures import rounded
+from vidsum.renderers.text import WIDTH
+from vidsum.wording import clock, file_name, safe
 
-_CU_FLOPS = 3.2e12
 _WORDS = {
-    "transcript": "speech", "describe": "pictures", "reason": "summary", "ocr": "text on screen",
+    "looking": "looking", "ocr": "text on screen", "transcript": "speech",
+    "describe": "pictures", "reason": "summary",
 }  # fmt: skip
-_CAUSES = {
-    "sampling": "looking every {interval} s, not every second",
-    "duplicates": "not describing what repeats",
-    "frame tokens": "captions of about {each} tokens, not frames of {frame}",
-    "sound": "a transcript, not the sound",
-    "engines": "what captions and transcript cost",
-}
-"""Where the saving comes from, in the order in which it is made."""
+_LOOKING = ("decode", "dedupe", "measure")
+"""Stages that are told as one."""
+_GAP, _LEAST_NAME = 2, 16
+UNKNOWN = "?"
 
 
-def estimate_page(info: MediaInfo, found: Estimate, comparison: Comparison | None = None) -> Page:
-    """Return the page of one video's estimate."""
+def estimate_page(
+    info: MediaInfo, found: Estimate, comparison: Comparison | None = None,
+    left_out: Sequence[str] = (),
+) -> Page:  # fmt: skip
+    """Return the page of one video's estimate. ``left_out``: what caps leave out, in words."""
     facts = found.facts
-    how = "after sampling it and finding its speech" if facts.depth == "precise" else (
-        "from its header alone; --precise looks first, at no cost but time"
+    how = "its pictures sampled, its speech found" if facts.depth == "precise" else (
+        "by its header alone; --precise looks first, at no cost but time"
     )  # fmt: skip
     blocks: list[Block] = [
-        Paragraph(f"{clock(facts.duration_s)} · estimated {how}.", quiet=True),
+        Paragraph(f"{clock(facts.duration_s)} · {how}.", quiet=True),
         _table(found),
         Paragraph(_total(found)),
         Items(tuple(Item("", text=note) for note in _notes(found))),
     ]
+    if left_out:
+        lines = tuple(Item("", text=line) for line in left_out)
+        blocks += [Heading("Under the cap"), Items(lines)]
     if comparison is not None:
         blocks += compared_blocks(comparison)
     return Page(f"What {file_name(info.path)} would cost", tuple(blocks))
 
 
-def _table(found: Estimate) -> Table:
-    head = ("what", "by", "model calls", "compute", "API", "time")
-    rows = tuple(_row(stage) for stage in found.stages if _tells(stage))
-    return Table(head, rows, figures=4)
-
-
-def _tells(stage: StageEstimate) -> bool:
-    return stage.model is not None or stage.seconds is not None or stage.stage in _WORDS
-
-
-def _row(stage: StageEstimate) -> tuple[str, ...]:
-    model = safe(stage.model.requested) if stage.model is not None else stage.engine
-    asked = stage.model is not None
-    return (
-        _WORDS.get(stage.stage, stage.stage), model or stage.engine,
-        span(stage.calls) if asked else "",
-        (span(stage.cu, "CU") if stage.cu else "?") if asked else "",
-        (money(stage.usd_nano) if stage.usd_nano else "?") if asked else "",
-        span(stage.seconds, "s") if stage.seconds else "?",
+def _told(found: Estimate) -> Sequence[StageEstimate]:
+    """Return the stages that a reader is told of: all looking is one."""
+    looks = [stage for stage in found.stages if stage.stage in _LOOKING]
+    others = [stage for stage in found.stages if stage.stage not in _LOOKING]
+    if not looks:
+        return others
+    spans = [stage.seconds for stage in looks if stage.seconds is not None]
+    seconds = None if len(spans) < len(looks) else Span(
+        sum(s.least for s in spans), sum(s.likely for s in spans), sum(s.most for s in spans)
     )  # fmt: skip
+    return [replace(looks[0], stage="looking", engine="vidsum", seconds=seconds), *others]
+
+
+def _table(found: Estimate) -> Table:
+    """Return a row a stage, and under it the least and the most where they are not the same."""
+    stages = _told(found)
+    asked = [stage for stage in stages if stage.model is not None]
+    columns: list[tuple[str, list[tuple[str, str]]]] = []
+    if asked:
+        columns.append(("model calls", [_cell(stage, stage.calls, count) for stage in stages]))
+    if any(stage.cu is not None for stage in asked):
+        columns.append(("CU", [_cell(stage, stage.cu, few) for stage in stages]))
+    if any(stage.model and stage.model.base_url for stage in asked):
+        columns.append(("API cost", [_cell(stage, stage.usd_nano, usd) for stage in stages]))
+    if any(stage.seconds is not None for stage in stages):
+        columns.append(("time", [_both(_time(stage), took) for stage in stages]))
+    names = [_WORDS.get(stage.stage, stage.stage) for stage in stages]
+    taken = max(map(len, names)) + sum(
+        _GAP + max(len(text) for text in (head, *(t for cell in cells for t in cell)))
+        for head, cells in columns
+    )  # fmt: skip
+    room = max(_LEAST_NAME, WIDTH - taken - _GAP)
+    rows: list[tuple[str, ...]] = []
+    for place, stage in enumerate(stages):
+        by = textwrap.wrap(_engine(stage), room) or [""]
+        first, *more = zip_longest(
+            [names[place]], by, *(filter(None, cells[place]) for _, cells in columns), fillvalue=""
+        )
+        rows += [first, *more]
+    return Table(("what", "by", *(head for head, _ in columns)), tuple(rows), figures=len(columns))
+
+
+def _engine(stage: StageEstimate) -> str:
+    if stage.model is None:
+        return stage.engine
+    return safe(stage.model.requested) or f"{stage.engine}: the model served"
+
+
+def _cell(stage: StageEstimate, found: Span | None, words: Words) -> tuple[str, str]:
+    """Return a figure of a model; there is none where no model is asked."""
+    return ("", "") if stage.model is None else _both(found, words)
+
+
+def _time(stage: StageEstimate) -> Span | None:
+    return None if stage.seconds is None else forecast(stage.seconds)
+
+
+def _both(found: Span | None, words: Words) -> tuple[str, str]:
+    if found is None:
+        return UNKNOWN, ""
+    between = ends(found, words)
+    return words(found.likely), f"({between})" if between else ""
 
 
 def _total(found: Estimate) -> str:
-    sums = found.totals
-    parts = []
-    for name, value, unknown in (
-        ("compute", span(sums.cu, "CU"), sums.unknown_cu),
-        ("API cost", money(sums.usd_nano), sums.unknown_usd),
-        ("time", span(sums.seconds, "s"), sums.unknown_seconds),
-    ):
-        stages = f"{unknown} stage{'' if unknown == 1 else 's'} unknown"
-        least = f"≥ {value} ({stages})" if unknown else value
-        nothing_known = name == "time" and unknown == len(found.stages)
-        parts.append(f"{name} {'unknown' if nothing_known else least}")
-    return f"In all: {', '.join(parts)}."
+    sums, asked = found.totals, [stage for stage in found.stages if stage.model is not None]
+    time = _sum(forecast(sums.seconds), took, _unknown_time(found))
+    if not asked:
+        return f"In all: no model is asked, $0 of API cost, time {time}."
+    return (
+        f"In all: {ranged(sums.calls, count)} model calls, "
+        f"compute {_sum(sums.cu, lambda v, *r: f'{few(v, *r)} CU', _stages(sums.unknown_cu))}, "
+        f"API cost {_sum(sums.usd_nano, usd, _stages(sums.unknown_usd, 'unpriced'))}, "
+        f"time {time}."
+    )
+
+
+def _sum(known: Span, words: Words, unknown: str) -> str:
+    """Return a total; with something unknown in it there is no most."""
+    if not unknown:
+        return ranged(known, words)
+    if not known.likely:
+        return f"unknown ({unknown})"
+    return f"≥ {words(known.likely)} ({unknown})"
+
+
+def _stages(number: int, what: str = "unknown") -> str:
+    return f"{number} stage{'' if number == 1 else 's'} {what}" if number else ""
+
+
+def _unknown_time(found: Estimate) -> str:
+    unknown = [stage for stage in _told(found) if stage.seconds is None]
+    if len(unknown) == len(_told(found)):
+        return "nothing alike was run here yet"
+    names = ", ".join(_WORDS.get(stage.stage, stage.stage) for stage in unknown)
+    return f"without {names}" if names else ""
 
 
 def _notes(found: Estimate) -> Iterator[str]:
     facts = found.facts
     if facts.has_video:
         yield (
-            f"{span(facts.samples)} samples, one every {rounded(facts.interval_s)} s; "
-            f"{span(facts.captions)} of them to describe."
+            f"{_counted(facts.samples, 'picture')} looked at, one every "
+            f"{rounded(facts.interval_s)} s; {ranged(facts.captions, count)} of them to describe."
         )
-    if facts.speech_s.most:
-        yield f"{span(facts.speech_s, 's')} of speech, in {span(facts.passages)} passages."
-    for stage in found.stages:
-        if stage.note:
-            yield f"{_WORDS.get(stage.stage, stage.stage)}: {stage.note}."
-    yield (
-        "The most is a bound, as long as no request fails; time is a forecast from earlier runs "
-        "here, and unknown without any."
-    )
+    yield _speech(facts, recognised=found.stage("transcript") is not None)
+    if any(stage.model is not None for stage in found.stages):
+        yield "In brackets the least and the most. The most holds as long as no request fails."
+    if any(stage.seconds is not None for stage in found.stages):
+        yield "Time is a forecast by what earlier runs took here, and no bound."
     if found.prices is not None:
         yield f"Prices: {found.prices}."
 
 
-def compared_blocks(found: Comparison) -> list[Block]:
-    """Return the comparison, each term of its arithmetic in sight."""
-    price = found.price
-    name = safe(found.model.requested)
-    source = "" if price is None else f"{price.source} {price.version} {price.date}".rstrip()
-    priced = f"; prices: {source}" if source else ""
-    mark = "" if found.origin == "measured" else "~"
-    rows = (
-        ("naive", _terms(found.naive, found, frames=True), _cost(found.naive, found)),
-        ("vidsum", _terms(found.ours, found, frames=False), _cost(found.ours, found)),
-    )
-    blocks: list[Block] = [
-        Heading(f"Beside the naive way: {name} on both sides"),
-        Paragraph(f"Naive is the whole video to {name} at one frame a second{priced}.", quiet=True),
-        Table(("way", "tokens in + out", found.unit.replace("usd", "USD").replace("flops", "CU")),
-              rows, figures=1),
-    ]  # fmt: skip
-    saved = tuple(_saved(one, found) for one in found.savings if one.tokens or _worth(one, found))
-    blocks += [Table(("where the difference comes from", "tokens", "saved"), saved, figures=2)]
-    if found.ratio is None:
-        blocks.append(Paragraph("How many times cheaper is unknown: a price is not known."))
+def _counted(found: Span, what: str) -> str:
+    return f"{ranged(found, count)} {what}{'' if found.least == found.most == 1 else 's'}"
+
+
+def _speech(facts: Facts, *, recognised: bool) -> str:
+    if facts.subtitles:
+        return "The words come from subtitles."
+    if not facts.has_audio:
+        return "There is no sound."
+    if facts.speech_s.most == 0:
+        return "There is sound, but no speech in it."
+    words = f"{ranged(facts.speech_s, took)} of speech"
+    if recognised:
+        words += f" to recognise, in {_counted(facts.passages, 'passage')}"
     else:
-        words = f"{mark}{rounded(float(found.ratio))} times cheaper, without electricity."
-        blocks.append(Paragraph(words[:1].upper() + words[1:]))
-    blocks.append(Items(tuple(Item("", text=line) for line in _compared_notes(found))))
-    return blocks
-
-
-def _compared_notes(found: Comparison) -> Iterator[str]:
-    if found.origin != "measured":
-        yield "~: samples, pictures kept and words are estimated; --precise counts them."
-    if not found.way.hears:
-        yield "The model takes no sound: the naive way is given our transcript."
-    if found.naive_fits is False:
-        yield (
-            f"The naive way does not fit: the model takes {number(found.context_tokens or 0)} "
-            "tokens at once."
-        )
-
-
-def _terms(side: Side, found: Comparison, *, frames: bool) -> str:
-    what = "frames" if frames else "captions"
-    parts = [f"{number(side.pictures)} {what} × {rounded(side.tokens_each)}"]
-    if side.sound_tokens:
-        seconds = found.video.duration_s
-        parts.append(f"{rounded(seconds)} s sound × {found.way.sound_tokens_per_s}")
-    if side.transcript_tokens:
-        parts.append(f"{number(side.transcript_tokens)} transcript")
-    parts.append(f"{number(side.prompt_tokens)} prompt")
-    return (f"{' + '.join(parts)} = {number(side.input_tokens)} in, "
-            f"{number(side.output_tokens)} out")  # fmt: skip
-
-
-def _cost(side: Side, found: Comparison) -> str:
-    if found.unit == "flops":
-        return "?" if side.flops is None else f"{rounded(side.flops / _CU_FLOPS)} CU"
-    return "?" if side.usd_nano is None else usd(side.usd_nano)
-
-
-def _worth(one: Difference, found: Comparison) -> int | None:
-    return one.flops if found.unit == "flops" else one.usd_nano
-
-
-def _saved(one: Difference, found: Comparison) -> tuple[str, ...]:
-    words = _CAUSES[one.cause].format(
-        interval=rounded(found.video.interval_s), frame=found.way.frame_tokens,
-        each=rounded(found.video.caption_tokens.value),
-    )  # fmt: skip
-    worth = _worth(one, found)
-    if worth is None:
-        saved = "?"
-    elif found.unit == "flops":
-        saved = f"{rounded(worth / _CU_FLOPS)} CU"
-    else:
-        saved = usd(worth) if worth >= 0 else f"-{usd(-worth)}"
-    return words, number(one.tokens), saved
-
-
-def span(found: Span, unit: str = "") -> str:
-    """Return a range: the likely figure, with the least and the most where they differ."""
-    unit = f" {unit}" if unit else ""
-    if found.least == found.most:
-        return f"{rounded(found.most)}{unit}"
-    ends = f"{rounded(found.least)}–{rounded(found.most)}"
-    return f"{rounded(found.likely)} ({ends}){unit}"
-
-
-def money(found: Span) -> str:
-    """Return a range of money, billionths of a US dollar."""
-    least, likely, most = (usd(round(value)) for value in (found.least, found.likely, found.most))
-    return most if least == most else f"{likely} ({least}–{most})"
+        words += ", which nobody recognises"
+    if facts.subtitles is None:
+        return f"The words come from its subtitles if they can be read, else {words}."
+    return f"{words}."

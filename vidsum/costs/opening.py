@@ -42,7 +42,8 @@ def open_meter(path: Path, options: Options, *, recorded: bool = True) -> Meter:
     journal: Journal | None = None
     trouble = ""
     try:
-        journal = Ledger(default_path())
+        writes = recorded or caps.of_a_day
+        journal = Ledger(default_path()) if writes else Ledger.reading(default_path())
     except OutputError as exc:
         if caps.of_a_day:
             raise BudgetReached(f"What was spent today is not known. {exc.message}",

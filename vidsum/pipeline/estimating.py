@@ -6,9 +6,11 @@ import math
 from dataclasses import dataclass, replace
 
 from vidsum.backends.providers import endpoint
+from vidsum.config import Options
+from vidsum.costs.opening import caps_of
 from vidsum.data import MediaInfo, ModelRef, Origin, Quantities, Span
 from vidsum.pipeline.extract import prepare
-from vidsum.pipeline.planning import engine_names, known_rates, may_have_subtitles
+from vidsum.pipeline.planning import engine_names, fitted, known_rates, may_have_subtitles
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.speech import Speech
 from vidsum.pipeline.survey import Survey, recognises, survey
@@ -29,12 +31,18 @@ from vidsum.planner.facts import (
     facts_precisely,
     spoken_tokens,
 )
+from vidsum.planner.fit import NO_LIMIT
 
 USUAL_MODEL = "gemini-2.5-flash"
 """Compared with when the summary is not written by a model of a provider: it takes video."""
 _GOOGLE = "https://generativelanguage.googleapis.com/v1beta/openai"
 _WORD_TOKENS_PER_S = 12_000 / 3600
 """Of an hour of talk. Source: 9,000 words at 150 a minute, 4 tokens for 3 words."""
+
+
+_LOOKS = Quantities(calls=1, input_tokens=64, output_tokens=1, image_tokens=32, images=1)
+_HEARS = Quantities(calls=1, input_tokens=64, output_tokens=1, audio_tokens=32)
+"""A model that has a price for the one and none for the other takes no sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,20 @@ class Estimated:
     info: MediaInfo
     estimate: Estimate
     comparison: Comparison | None = None
+    left_out: tuple[str, ...] = ()
+    """What the caps that were asked for would leave out at least, in words."""
+
+
+def uncapped(options: Options) -> Options:
+    """Return options without caps: an estimate is of the whole."""
+    return replace(options, max_usd=None, max_cu=None, max_seconds=None, max_usd_per_day=None,
+                   max_cu_per_day=None)  # fmt: skip
+
+
+def left_out(options: Options, found: Estimate) -> tuple[str, ...]:
+    """Return what the caps in options would leave out at least, in words."""
+    caps = caps_of(options)
+    return fitted(caps, found, NO_LIMIT).lines if caps else ()
 
 
 def estimated(run: Run, *, precise: bool = False) -> Estimated:
@@ -108,22 +130,21 @@ def compared(run: Run, found: Estimated, model: str | None = None) -> Comparison
         has_sound=facts.has_audio,
     )
     book = run.meter.book.price_book
-    way = Naive(frame_tokens=FRAME_TOKENS[usual_mode(ref.requested)])
-    if book.price(ref, _hearing_call()) is None:
-        way = replace(way, hears=False)
+    deaf = book.price(ref, _LOOKS) is not None and book.price(ref, _HEARS) is None
+    way = Naive(frame_tokens=FRAME_TOKENS[usual_mode(ref.requested)], hears=not deaf)
     return compare(
         video, ref, way, lambda used: book.price(ref, used),
-        engines_usd_nano=_engines_usd_nano(told), context_tokens=book.context_tokens(ref),
+        engines_usd_nano=_engines_usd_nano(told, heard=way.hears),
+        context_tokens=book.context_tokens(ref),
     )  # fmt: skip
 
 
-def _hearing_call() -> Quantities:
-    return Quantities(calls=1, input_tokens=64, output_tokens=1, audio_tokens=32, images=1)
+def _engines_usd_nano(told: Estimate, *, heard: bool) -> int | None:
+    """Return what captions and transcript would cost in API money; None is unknown.
 
-
-def _engines_usd_nano(told: Estimate) -> int | None:
-    """Return what captions and transcript would cost in API money; None is unknown."""
-    parts = [told.stage("describe"), told.stage("transcript")]
+    ``heard``: the naive way hears by itself; else it needs the same transcript, at the same cost.
+    """
+    parts = [told.stage("describe"), told.stage("transcript") if heard else None]
     spans = [stage.usd_nano for stage in parts if stage is not None]
     if None in spans:
         return None
@@ -131,14 +152,14 @@ def _engines_usd_nano(told: Estimate) -> int | None:
 
 
 def _compared_model(run: Run, named: str | None) -> ModelRef:
+    options = run.options
     remote = run.engines.reasoner.name == "remote"
-    if remote:
-        where = endpoint(run.options.api_for("reason"))
-        model = named or run.options.reason_model or ""
-        if model:
-            return ModelRef(backend="openai", requested=model, base_url=where.base_url,
-                            provider=where.provider_name or None, host=where.host)  # fmt: skip
-    return _listed(named or USUAL_MODEL)
+    model = named or (options.reason_model if remote else None)
+    if model and (not named or options.api or options.reason_api):
+        where = endpoint(options.api_for("reason"))
+        return ModelRef(backend="openai", requested=model, base_url=where.base_url,
+                        provider=where.provider_name or None, host=where.host)  # fmt: skip
+    return _listed(model or USUAL_MODEL)
 
 
 def _listed(model: str) -> ModelRef:

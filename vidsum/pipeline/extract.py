@@ -53,8 +53,11 @@ def prepare(run: Run, *, identify: bool = True) -> MediaInfo:
     return info
 
 
-def look_and_listen(run: Run, info: MediaInfo) -> Evidence:
-    """Return all that was seen and heard. Raises: as :func:`gather`."""
+def look_and_listen(run: Run, info: MediaInfo, *, books: bool = True) -> Evidence:
+    """Return all that was seen and heard; what was not done is written down if it ``books``.
+
+    Raises: as :func:`gather`.
+    """
     engines = run.engines
     with run.meter.stage("prepare", "image", engines.captioner.name):
         hearing = Hearing(run, info, "light" if info.video is None else eyes_work(run))
@@ -73,7 +76,8 @@ def look_and_listen(run: Run, info: MediaInfo) -> Evidence:
         # should do it with os._exit, or the model's library may abort it.
         run.stop(exc)
         raise
-    avoided.book(run, info, seen, transcript)
+    if books:
+        avoided.book(run, info, seen, transcript)
     return _evidence(run, info, seen, transcript)
 
 

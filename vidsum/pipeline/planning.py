@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vidsum import registry, tokens
@@ -69,25 +71,44 @@ def plan(run: Run, info: MediaInfo) -> None:
             return
         check_priced(caps, found)
         left = _left_today(run)
-        run.plan = _fitted(caps, found, left)
+        run.plan = fitted(caps, found, left)
     if guessed.speech_s.most:
         run.speech_s = guessed.speech_s.likely
         if caps.on_calls and not (run.plan.fits and facts is not None):
             found = _with_speech(run, info, guessed) or found
-            run.plan = _fitted(caps, found, left)
+            run.plan = fitted(caps, found, left)
     if facts is None:
         run.plan = replace(run.plan, fits=False, interval_factor=1, ocr=True)
     _settle_on(run, by_likely(found).captions)
 
 
-def _fitted(caps: Caps, found: Estimate, left: Amount) -> Plan:
+def fitted(caps: Caps, found: Estimate, left: Amount) -> Plan:
     """Return everything if it fits at its worst, else what is likely to fit.
 
     A plan by worst cases would give up far more than is needed, and the reservations keep to the
     caps in any case.
     """
     sure = fit(caps, found, left)
-    return sure if sure.fits else replace(fit(caps, by_likely(found), left), fits=False)
+    return sure if sure.fits else replace(fit(caps, _hopeful(found), left), fits=False)
+
+
+def _hopeful(found: Estimate) -> Estimate:
+    """Return an estimate by what is likely; of the summary the worst of as many calls as likely.
+
+    All repetitions that there may be would take several times as much from the pictures.
+    """
+    asked = found.stage("reason")
+    if asked is None or not asked.calls.most:
+        return by_likely(found)
+    share = Fraction(asked.calls.likely) / Fraction(asked.calls.most)
+    summary = Line(_scaled(found.summary.base, share), _scaled(found.summary.each, share))
+    return replace(by_likely(found), summary=summary)
+
+
+def _scaled(amount: Amount, share: Fraction) -> Amount:
+    usd, compute = amount.usd_nano, amount.cu
+    return Amount(None if usd is None else math.ceil(usd * share),
+                  None if compute is None else compute * float(share))  # fmt: skip
 
 
 def _with_speech(run: Run, info: MediaInfo, facts: Facts) -> Estimate | None:
@@ -147,7 +168,7 @@ def hold_for_summary(
     budget = run.meter.budget
     budget.hold("reason", NOTHING)
     budget.hold("describe", NOTHING)
-    made = _fitted(budget.caps, _estimated(run, exact), left_of(run, "describe"))
+    made = fitted(budget.caps, _estimated(run, exact), left_of(run, "describe"))
     if made.write:
         budget.hold("reason", made.hold.at(made.captions),
                     _FOR_SUMMARY_SHARE * (budget.caps.seconds or 0.0))  # fmt: skip

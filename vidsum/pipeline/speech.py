@@ -10,7 +10,6 @@ from vidsum.media.process import Decoder
 from vidsum.pipeline.choosing import Engines
 from vidsum.pipeline.run import Run
 from vidsum.transcribers.protocol import TranscriptRequest
-from vidsum.transcribers.survey import SpeechSurvey, block_s
 from vidsum.wording import number
 
 RECOGNISERS = ("whisper", "remote")
@@ -31,6 +30,8 @@ def find_speech(run: Run, info: MediaInfo, engines: Engines) -> Speech | None:
 
     Raises: OptionError, MediaError.
     """
+    from vidsum.transcribers.survey import SpeechSurvey, block_s
+
     found = [choice.name for choice in engines.transcribers if choice.name in RECOGNISERS]
     if not found or not info.audio:
         return None

@@ -37,10 +37,10 @@ def survey(run: Run) -> Survey:
     reads = engines.reader is not None and engines.reasoner.name != "extractive"
     info = prepare(run)
     run.use(_free(engines, reads))
-    evidence = look_and_listen(run, info)
+    evidence = look_and_listen(run, info, books=False)
     speech = _speech(run, info, engines, evidence.transcript)
     entries = timeline(evidence)
-    told = [entry for entry in entries if entry.kind != "caption"]
+    told = [entry for entry in entries if entry.kind != "caption" or entry.source == "measured"]
     count, _ = tokens.count("\n".join(map(as_line, told)), None)
     return Survey(info, evidence, speech, count, reads)
 

@@ -13,8 +13,10 @@ from vidsum.pipeline.run import Run
 
 
 class WatchedDesk(Desk):
-    """Passes calls on to a stage. May be used from several threads.
+    """Passes calls on to a stage, first come, first served. May be used from several threads.
 
+    Where a call has to wait for room, those after it wait behind it: they are about what tells
+    less.
     ``refusals`` are the messages of calls that were not made: by them, what a cap left no room
     for can be told from what a model failed on.
     """
@@ -25,6 +27,8 @@ class WatchedDesk(Desk):
         self._lock = threading.Lock()
         self._usd_nano, self._cu = 0, 0.0
         self._ended, self._wall_s = 0, 0.0
+        self._turns = threading.Condition()
+        self._came = self._served = 0
 
     def begin(
         self, call_id: str, model: ModelRef, most: Quantities, most_flops: float | None, *,
@@ -35,11 +39,18 @@ class WatchedDesk(Desk):
         with self._lock:
             self._usd_nano = max(self._usd_nano, price.usd_nano if price else 0)
             self._cu = max(self._cu, cu(most_flops or 0.0))
+        with self._turns:
+            place, self._came = self._came, self._came + 1
+            self._turns.wait_for(lambda: self._served == place)
         try:
             return self._desk.begin(call_id, model, most, most_flops, retry_of=retry_of, wait=wait)
         except BudgetReached as exc:
             self.refusals.add(exc.message)
             raise
+        finally:
+            with self._turns:
+                self._served += 1
+                self._turns.notify_all()
 
     def end(self, call: OpenCall, ending: Ending) -> None:
         """See :class:`Desk`."""

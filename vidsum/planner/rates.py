@@ -16,6 +16,10 @@ UNITS: Final[Mapping[str, str]] = {
     "decode": "frames", "dedupe": "seen", "measure": "frames", "ocr": "frames",
 }  # fmt: skip
 """What the seconds of a stage without a model are counted by, as its line in the ledger has it."""
+_BUILT_IN: Final[Mapping[str, tuple[str, str | None]]] = {
+    "describe": ("builtin", "captions"), "reason": ("extractive", None),
+}  # fmt: skip
+"""The engine of a stage that needs no model, and what its seconds are counted by; None: once."""
 _LEAST_SAMPLES: Final = 3
 """Of fewer lines, the slowest and the fastest stand for the tenth parts."""
 _Key = tuple[str, str | None, str | None]
@@ -74,6 +78,9 @@ def _units(entry: Entry) -> float:
     """Return how many units a line is about, 0 for one that tells no rate."""
     if entry.kind == "stage" and entry.stage in UNITS:
         return entry.counts.get(UNITS[entry.stage], 0.0)
+    if entry.kind == "stage" and entry.backend == _BUILT_IN.get(entry.stage, ("", None))[0]:
+        unit = _BUILT_IN[entry.stage][1]
+        return entry.counts.get(unit, 0.0) if unit else 1.0
     if entry.kind != "call" or entry.model_requested is None:
         return 0.0
     if unit_of(entry.stage) == "audio_s":

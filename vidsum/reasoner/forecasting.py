@@ -155,8 +155,11 @@ def _contexts(options: Options) -> tuple[int, int]:
 
 
 def _least_calls(need: Need) -> int:
-    """A model is asked nothing about a video of which nothing is known."""
-    return 1 if need.captions.least >= 1 or need.speech_s.least > 0 else 0
+    """A model is asked nothing about a video of which nothing is known.
+
+    Speech that was found tells nothing yet: what is made of it may not be believed.
+    """
+    return 1 if need.captions.least >= 1 else 0
 
 
 def _least_input(need: Need) -> int:
