@@ -452,7 +452,7 @@ def test_a_days_cap_holds_over_runs(
         assert len(described(second, "remote")) == len(provider.calls) - asked
     for found in (first, second):
         [told] = given_up(found)
-        assert "The day's cap of $0.007" in told
+        assert "cap of $0.007 a day is reached" in told
         assert found["warnings"] == []
 
 

@@ -99,7 +99,7 @@ def test_nothing_fits(under_way: int) -> None:
 def test_refusals_that_word_it_each_in_its_own_way(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The day's cap names what each call might take."""
+    """Whoever refuses, and however that is said."""
     monkeypatch.setenv("VIDSUM_HOME", str(tmp_path))
     run = api.start(Path("film.mp4"), Options(max_cu_per_day=2.5))
 
@@ -118,7 +118,7 @@ def test_refusals_that_word_it_each_in_its_own_way(
     assert backends(found) == "ss" + 10 * "b"
     [told] = run.meter.given_up
     assert told.startswith("10 of 12 pictures were not described")
-    assert "The day's cap of 2.5 CU is reached" in told
+    assert "The cap of 2.5 CU a day is reached" in told
     assert run.notices == []
 
 

@@ -12,15 +12,14 @@ from spoken import spoken_video
 
 from vidsum import api
 from vidsum.config import Options
-from vidsum.costs.budget import Amount
+from vidsum.costs.budget import NOTHING, Amount
 from vidsum.costs.journal import stamp
 from vidsum.costs.ledger import Ledger, default_path
 from vidsum.data import Entry, MediaInfo
-from vidsum.errors import OptionError
+from vidsum.errors import BudgetReached, OptionError
 from vidsum.pipeline.extract import prepare
 from vidsum.pipeline.planning import (
     in_ranked_order,
-    left_of,
     plan,
     reading_ends_at,
     summary_fits,
@@ -110,12 +109,17 @@ def test_unpriced_models_are_refused_under_a_cap(talk: Path, home: Path) -> None
 def test_what_a_day_has_spent_counts(talk: Path) -> None:
     spend(2.0)
     run, _ = planned(talk, **SEES, max_cu_per_day=3.0, max_cu=50.0)
-    assert left_of(run, "describe").cu == pytest.approx(1.0)
-    run.meter.budget.hold("reason", Amount(0, 49.5))
-    assert left_of(run, "describe").cu == pytest.approx(0.5)
-    assert left_of(run, "describe").usd_nano is None
+    budget = run.meter.budget
+    budget.hold("describe", NOTHING)
+    assert budget.left("describe").cu == pytest.approx(1.0)
+    budget.hold("reason", Amount(0, 0.75))
+    assert budget.left("describe").cu == pytest.approx(0.25)
+    assert budget.left("describe").usd_nano is None
+    with pytest.raises(BudgetReached, match="cap of 3 CU a day"):
+        budget.reserve("call", "describe", Amount(0, 0.5))
     spend(4.0)
-    assert left_of(run, "describe").cu == 0.0
+    later, _ = planned(talk, **SEES, max_cu_per_day=3.0, max_cu=50.0)
+    assert later.meter.budget.left("describe").cu == 0.0
 
 
 def test_looking_gets_coarser_to_keep_to_a_cap_on_seconds(talk: Path) -> None:

@@ -29,6 +29,7 @@ class Amount:
 
 
 NOTHING = Amount()
+NO_LIMIT = Amount(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,12 @@ class Budget:
 
     Spent, under way and held back together never exceed a cap, as long as no call costs more than
     the worst case that was reserved for it; should one, ``overrun`` tells and later calls get less.
-    Compute units are added up without rounding.
+    Compute units are added up without rounding. ``today`` is what the day's caps left when the
+    run began; other runs of the day may take of it meanwhile, which the journal tells.
     """
 
-    def __init__(self, caps: Caps | None = None) -> None:
-        self.caps = caps or Caps()
+    def __init__(self, caps: Caps | None = None, today: Amount = NO_LIMIT) -> None:
+        self.caps, self._today = caps or Caps(), today
         self._changed = threading.Condition()
         self._spent: dict[str, _Exact] = {}
         self._open: dict[str, _Open] = {}
@@ -213,10 +215,12 @@ class Budget:
         return _total(_exact(one.most) for one in self._open.values() if one.stage == stage)
 
     def _left(self, stage: str) -> Amount:
-        used, caps = self._used(stage), self.caps
+        used, caps, today = self._used(stage), self.caps, self._today
+        usd = [limit for limit in (caps.usd_nano, today.usd_nano) if limit is not None]
+        compute = [limit for limit in (caps.cu, today.cu) if limit is not None]
         return Amount(
-            None if caps.usd_nano is None else caps.usd_nano - used.usd_nano,
-            None if caps.cu is None else caps.cu - float(used.cu),
+            min(usd) - used.usd_nano if usd else None,
+            min(compute) - float(used.cu) if compute else None,
         )
 
     def _exceeds(self, stage: str, most: Amount, *, at_best: bool = False) -> bool:
@@ -225,11 +229,15 @@ class Budget:
 
     def _over(self, sum_: _Exact, most: Amount) -> str:
         """Return the cap that a sum exceeds, empty for none; what is free exceeds none."""
-        caps = self.caps
-        if caps.usd_nano is not None and most.usd_nano and sum_.usd_nano > caps.usd_nano:
+        caps, today = self.caps, self._today
+        if most.usd_nano and caps.usd_nano is not None and sum_.usd_nano > caps.usd_nano:
             return f"${dollars(caps.usd_nano)}"
-        if caps.cu is not None and most.cu and sum_.cu > caps.cu:
+        if most.cu and caps.cu is not None and sum_.cu > caps.cu:
             return f"{caps.cu:g} CU"
+        if most.usd_nano and today.usd_nano is not None and sum_.usd_nano > today.usd_nano:
+            return f"${dollars(caps.day.usd_nano or 0)} a day"
+        if most.cu and today.cu is not None and sum_.cu > today.cu:
+            return f"{caps.day.cu:g} CU a day"
         return ""
 
     def _why(self, stage: str, most: Amount) -> str:

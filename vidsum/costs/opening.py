@@ -6,7 +6,7 @@ from pathlib import Path
 
 from vidsum.config import Options
 from vidsum.costs.bookkeeping import Identity
-from vidsum.costs.budget import NANO, Budget, Caps
+from vidsum.costs.budget import NANO, NO_LIMIT, Amount, Budget, Caps
 from vidsum.costs.journal import DayCaps, Journal
 from vidsum.costs.meter import Meter
 from vidsum.costs.prices import PriceBook
@@ -50,11 +50,23 @@ def open_meter(path: Path, options: Options, *, recorded: bool = True) -> Meter:
                                 exc.hint) from exc  # fmt: skip
         trouble = f"{exc.message} {exc.hint}".strip()
     identity = Identity(path_text(path.absolute()))
-    meter = Meter(identity, journal if recorded else None, Budget(caps), price_book(),
+    budget = Budget(caps, _left_today(journal, caps.day))
+    meter = Meter(identity, journal if recorded else None, budget, price_book(),
                   options.watts_per_core)  # fmt: skip
     meter.book.past = journal
     meter.book.trouble = meter.book.trouble or trouble
     return meter
+
+
+def _left_today(journal: Journal | None, caps: DayCaps) -> Amount:
+    """Return what the day's caps leave; no limit where there is none. Raises: OutputError."""
+    if journal is None or not caps:
+        return NO_LIMIT
+    spent = journal.spent_today()
+    return Amount(
+        None if caps.usd_nano is None else max(0, caps.usd_nano - spent.usd_nano),
+        None if caps.cu is None else max(0.0, caps.cu - spent.cu),
+    )
 
 
 def ledger_on_network() -> bool:

@@ -31,7 +31,6 @@ from vidsum.planner.facts import (
     facts_precisely,
     spoken_tokens,
 )
-from vidsum.planner.fit import NO_LIMIT
 
 USUAL_MODEL = "gemini-2.5-flash"
 """Compared with when the summary is not written by a model of a provider: it takes video."""
@@ -65,7 +64,7 @@ def uncapped(options: Options) -> Options:
 def left_out(options: Options, found: Estimate) -> tuple[str, ...]:
     """Return what the caps in options would leave out at least, in words."""
     caps = caps_of(options)
-    return fitted(caps, found, NO_LIMIT).lines if caps else ()
+    return fitted(caps, found).lines if caps else ()
 
 
 def estimated(run: Run, *, precise: bool = False) -> Estimated:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vidsum import registry, tokens
-from vidsum.costs.budget import NOTHING, Amount, Caps
+from vidsum.costs.budget import NO_LIMIT, NOTHING, Amount, Caps
 from vidsum.data import (
     Bundle,
     DroppedSample,
@@ -70,7 +70,7 @@ def plan(run: Run, info: MediaInfo) -> None:
         if not caps:
             return
         check_priced(caps, found)
-        left = _left_today(run)
+        left = run.meter.budget.left("plan")
         run.plan = fitted(caps, found, left)
     if guessed.speech_s.most:
         run.speech_s = guessed.speech_s.likely
@@ -82,7 +82,7 @@ def plan(run: Run, info: MediaInfo) -> None:
     _settle_on(run, by_likely(found).captions)
 
 
-def fitted(caps: Caps, found: Estimate, left: Amount) -> Plan:
+def fitted(caps: Caps, found: Estimate, left: Amount = NO_LIMIT) -> Plan:
     """Return everything if it fits at its worst, else what is likely to fit.
 
     A plan by worst cases would give up far more than is needed, and the reservations keep to the
@@ -168,7 +168,7 @@ def hold_for_summary(
     budget = run.meter.budget
     budget.hold("reason", NOTHING)
     budget.hold("describe", NOTHING)
-    made = fitted(budget.caps, _estimated(run, exact), left_of(run, "describe"))
+    made = fitted(budget.caps, _estimated(run, exact), budget.left("describe"))
     if made.write:
         budget.hold("reason", made.hold.at(made.captions),
                     _FOR_SUMMARY_SHARE * (budget.caps.seconds or 0.0))  # fmt: skip
@@ -187,7 +187,7 @@ def summary_fits(run: Run, bundle: Bundle) -> bool:
     nothing = facts_precisely(info, run.options, samples=0, captions=0, speech_s=0.0, passages=0,
                               subtitle_tokens=0, end_s=end_s)  # fmt: skip
     told = _estimated(run, replace(nothing, timeline_tokens=_exactly(bundle.tokens)))
-    asked, left = told.stage("reason"), left_of(run, "reason")
+    asked, left = told.stage("reason"), run.meter.budget.left("reason")
     return asked is None or (
         _within(asked.usd_nano, left.usd_nano) and _within(asked.cu, left.cu)
     )  # fmt: skip
@@ -271,26 +271,6 @@ def _estimated(run: Run, facts: Facts) -> Estimate:
     timed = run.meter.budget.caps.seconds is not None
     return estimate(facts, engine_names(run.engines), run.options, run.meter.book.price_book,
                     known_rates(run) if timed else None)  # fmt: skip
-
-
-def left_of(run: Run, stage: str) -> Amount:
-    """Return what one stage may still spend under the caps of the run and of the day."""
-    of_run, of_day = run.meter.budget.left(stage), _left_today(run)
-    usd = [one.usd_nano for one in (of_run, of_day) if one.usd_nano is not None]
-    compute = [one.cu for one in (of_run, of_day) if one.cu is not None]
-    return Amount(min(usd, default=None), min(compute, default=None))
-
-
-def _left_today(run: Run) -> Amount:
-    """Return what the day's caps leave; None where there is none."""
-    caps = run.meter.budget.caps.day
-    if not caps:
-        return Amount(None, None)
-    spent = run.meter.book.spent_today()
-    return Amount(
-        None if caps.usd_nano is None else max(0, caps.usd_nano - spent.usd_nano),
-        None if caps.cu is None else max(0.0, caps.cu - spent.cu),
-    )
 
 
 def _exactly(value: float) -> Span:

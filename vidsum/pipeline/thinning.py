@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from vidsum.costs.calls import Desk
-from vidsum.pipeline.planning import left_of
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.watching import WatchedDesk
 from vidsum.planner.ranking import Share
@@ -96,7 +95,8 @@ class Thinned:
 
         One call's worst case must still be there: it is set aside before the last one is made.
         """
-        spent, left = self._run.meter.budget.spent_by(_STAGE), left_of(self._run, _STAGE)
+        budget = self._run.meter.budget
+        spent, left = budget.spent_by(_STAGE), budget.left(_STAGE)
         return min(self._seconds(spent.usd_nano, left.usd_nano, desk.dearest.usd_nano),
                    self._seconds(spent.cu, left.cu, desk.dearest.cu))  # fmt: skip
 

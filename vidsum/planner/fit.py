@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from vidsum.costs.budget import Amount, Caps
+from vidsum.costs.budget import NO_LIMIT, Amount, Caps
 from vidsum.errors import OptionError
 from vidsum.planner.estimate import Estimate, StageEstimate
 from vidsum.planner.lines import Line, plus
 from vidsum.wording import escaped, number
 
-NO_LIMIT: Final = Amount(None, None)
 _FLOOR_PICTURES, _FLOOR_EVERY_S = 4, 120.0
 _HUNDRED: Final = 100
 _LOOKING_SHARE: Final = 0.5
