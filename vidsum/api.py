@@ -75,10 +75,10 @@ def finishing(run: Run) -> Iterator[None]:
     try:
         yield
     except VidsumError as exc:
-        run.finish(type(exc).__name__)
+        run.finish(f"failed: {type(exc).__name__}")
         raise
     except BaseException as exc:
-        run.finish("interrupted" if isinstance(exc, KeyboardInterrupt) else "failed")
+        run.finish("interrupted" if isinstance(exc, KeyboardInterrupt) else "failed: a bug")
         raise
     run.finish()
 
@@ -119,6 +119,7 @@ def estimate(
         found = estimated(run, precise=precise)
         if compare or compare_model is not None:
             found = replace(found, comparison=compared(run, found, compare_model))
+        run.finish("estimate")
     return replace(found, left_out=left_out(options, found.estimate))
 
 

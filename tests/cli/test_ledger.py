@@ -30,6 +30,7 @@ from models.text_gguf import text_gguf
 
 from vidsum.cli.ledgerfigures import width_of
 from vidsum.cli.ledgergroups import moment
+from vidsum.cli.ledgernames import shortened
 from vidsum.cli.ledgertable import bar_of
 from vidsum.cli.main import run
 from vidsum.costs.bookkeeping import Identity
@@ -448,9 +449,11 @@ def test_what_a_killed_run_left_is_spent_and_unknown(home: Path, show: Show) -> 
     assert process.stdout is not None
     assert process.stdout.readline() == b"begun\n"
     during = json.loads(show("verify", "--json")[1])
+    while_it_ran = show("show")[1]
     process.send_signal(signal.SIGKILL)
     process.wait()
     process.stdout.close()
+    assert "(under way)" in while_it_ran
     assert ([row["kind"] for row in during["running"]], during["orphans"]) == (
         ["run", "stage", "call"], [])  # fmt: skip
     code, out, err = show("verify", "--json")
@@ -465,8 +468,9 @@ def test_what_a_killed_run_left_is_spent_and_unknown(home: Path, show: Show) -> 
     assert re.search(r"killed\.mp4 +call, reason +\$\?, \? CU", out)
     assert "≥ $0.000123 (2 calls unpriced)" in out
     _, out, _ = show("show", "--run", "last")
-    assert "It has not ended: it is under way, or was broken off." in out
+    assert "\nIt never ended: it was killed, or the machine went down.\n" in out
     assert "2 of these were begun and have no end: vidsum ledger verify" in out
+    assert "killed.mp4 (never ended)  " in show("show")[1]
     assert row_of(out, "text")[-1] == "?"
 
 
@@ -475,7 +479,7 @@ def test_verify_ends_with_8_when_the_file_was_tampered_with(home: Path, show: Sh
     code, out, err = show("verify")
     assert (code, err) == (0, "")
     assert "whole. " in out
-    assert "of 1 run; figures agree with their origins." in " ".join(out.split())
+    assert "of 1 run; figures agree with each other." in " ".join(out.split())
     connection = sqlite3.connect(home)
     (name,) = connection.execute(
         "SELECT name FROM sqlite_schema WHERE type = 'trigger' AND sql LIKE '%UPDATE%'"
@@ -487,11 +491,141 @@ def test_verify_ends_with_8_when_the_file_was_tampered_with(home: Path, show: Sh
     code, out, err = show("verify")
     assert code == 8
     assert f"trigger {name} is missing" in " ".join(out.split())
+    assert "Sums: left out. They could not be trusted." in out
+    assert "0 calls" not in out
     assert "usd_nano is below 0 (-5)" in out
     assert "cannot be relied on. Keep what can be read" in err
     code, out, _ = show("verify", "--json")
     assert (code, json.loads(out)["sound"]) == (8, False)
+    assert (json.loads(out)["total"], json.loads(out)["usd"]) == (None, None)
     assert [fault["value"] for fault in json.loads(out)["negative"]] == [-5]
+
+
+def changed(file: Path, statement: str) -> None:
+    """Change the lines as a knowing hand could: the rules are all there again afterwards."""
+    connection = sqlite3.connect(file)
+    rules = connection.execute(
+        "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid"
+    ).fetchall()
+    for name, _ in rules:
+        connection.execute(f"DROP TRIGGER {name}")
+    assert connection.execute(statement).rowcount >= 1
+    for _, sql in rules:
+        connection.execute(sql)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(("statement", "said"), [
+    ("UPDATE entries SET cu = cu / 2 WHERE cu > 0", "but its est_flops come to 0.103"),
+    ("UPDATE entries SET est_flops = est_flops * 2 WHERE cu > 0", "its est_flops come to 0.206"),
+    ("UPDATE entries SET usd_nano = 7 WHERE host IS NULL AND usd_nano = 0",
+     "usd_nano is 7, but its model is in this process"),
+    ("UPDATE entries SET wall_s = 0 WHERE kind = 'run' AND wall_s > 0",
+     "wall_s is 0.0, but a stage of this run's main thread has 0.0"),
+    ("UPDATE entries SET wall_s = 9e999 WHERE stage = 'caption' AND kind = 'stage' AND wall_s > 0",
+     "but a stage of this run's main thread has inf"),
+])  # fmt: skip
+def test_verify_finds_a_figure_that_was_changed(
+    home: Path, show: Show, statement: str, said: str
+) -> None:
+    a_run(home)
+    changed(home, statement)
+    code, out, _ = show("verify")
+    assert code == 8
+    assert said in " ".join(out.split())
+    assert "Sums, which cannot be trusted: 5 calls" in out
+    code, out, _ = show("verify", "--json")
+    found = json.loads(out)
+    assert (code, found["sound"], found["schema"]) == (8, False, [])
+    assert {clash["rule"] for clash in found["clashes"]} <= {"flops", "local", "stage"}
+    assert found["clashes"]
+
+
+ENDS = {
+    "ok": "", "capped": "(capped)", "estimate": "(estimate)", "interrupted": "(interrupted)",
+    "failed: MediaError": "(failed: media unreadable)", "backend failed": "(backend failed)",
+    "MediaError": "(failed: media unreadable)", "failed": "(failed)",
+    "failed: KeyError": "(failed: unexpected error)", "TypeError": "(failed: unexpected error)",
+    "failed: BudgetReached": "(failed: cap reached)", "\x1b[31m": "(failed: unexpected error)",
+}  # fmt: skip
+
+
+def ended_as(file: Path, status: str, video: str = "/v/talk.mp4", hosts: tuple[str, ...] = (),
+             ) -> str:  # fmt: skip
+    """Write a run that ended so, with a call to each of these hosts; return its id."""
+    with Ledger(file) as ledger:
+        meter = Meter(Identity(video), ledger)
+        with meter.stage("caption", "image", "remote") as stage:
+            for host in hosts:
+                with OpenCall(stage, replace(FAR, requested="seer", host=host), MOST) as call:
+                    call.settle(Quantities(input_tokens=1, output_tokens=1), "reported",
+                                flops=3.3e11, cost_usd="0.0001")  # fmt: skip
+        meter.finish(status)
+    return meter.book.identity.run_id
+
+
+def test_how_runs_ended_is_told_in_plain_words(home: Path, show: Show) -> None:
+    runs = {ended_as(home, status): status for status in ENDS}
+    out = show("show")[1]
+    for run_id, status in runs.items():
+        assert row_of(out, run_id[:8])[2] == f"talk.mp4 {ENDS[status]}".strip()
+        one = show("show", "--run", run_id)[1]
+        assert not re.search("[A-Z][a-z]+[A-Z]|Error", one)
+    assert not re.search("[A-Z][a-z]+[A-Z]|Error", out)
+    groups = groups_of(show("show", "--json"))
+    assert {key: group["name"] for key, group in groups.items()} == dict.fromkeys(runs, "talk.mp4")
+    told = {key: group["status"] for key, group in groups.items()}
+    assert {key: status for key, status in told.items() if "\x1b" not in runs[key]} == {
+        key: status for key, status in runs.items() if "\x1b" not in status}  # fmt: skip
+    assert "status" not in groups_of(show("show", "--by", "stage", "--json"))["caption"]
+
+
+@pytest.mark.parametrize(("status", "said"), [
+    ("ok", "It ended well."), ("capped", "A cap left something out."),
+    ("estimate", "It was an estimate."), ("interrupted", "It was interrupted."),
+    ("backend failed", "A backend failed; the result was kept."),
+    ("failed: OptionError", "It failed: wrong option."),
+])  # fmt: skip
+def test_one_runs_sentence_says_how_it_ended(
+    home: Path, show: Show, status: str, said: str
+) -> None:
+    ended_as(home, status)
+    _, sentence, *_ = show("show", "--run", "last")[1].splitlines()
+    assert re.fullmatch(rf"{re.escape(said)} \d\.\d\d s wall, .*\.", sentence)
+
+
+def test_every_error_of_ours_has_plain_words() -> None:
+    from vidsum import errors
+    from vidsum.cli.ledgerends import in_words
+
+    base = errors.VidsumError
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
+    ours = [kind.__name__ for kind in kinds if issubclass(kind, base) and kind is not base]
+    words = [in_words(f"failed: {name}") for name in ours]
+    assert len(set(words)) == len(words) > 5
+    assert not [one for one in words if "unexpected" in one or one != one.lower()]
+
+
+def test_single_things_are_told_as_such(home: Path, show: Show) -> None:
+    ended_as(home, "ok", hosts=("127.0.0.1:1",))
+    with Ledger(home) as ledger:
+        ledger.write_all(a_call(1, datetime.now(UTC))[:1])
+    out = " ".join(show("show")[1].split())
+    assert "1 of these was begun and has no end" in out
+    ended_as(home, "ok", hosts=("127.0.0.1:1",))
+    out = show("show", "--run", "last")[1]
+    assert "In all: 1 call, 1 token in, 1 out," in out
+
+
+def test_help_says_what_a_check_sees_and_what_units_of_time_there_are(show: Show) -> None:
+    out = " ".join(show("verify", "--help")[1].split())
+    assert "that figures agree with each other" in out
+    assert "changed together with all that depends on it cannot be seen" in out
+    out = " ".join(show("show", "--help")[1].split())
+    for unit in ("m (minutes)", "h (hours)", "d (days)", "w (weeks)"):
+        assert unit in out
+        assert unit in " ".join(show("show", "--since", "2x")[2].split())
 
 
 def test_a_file_that_is_no_ledger_is_said_to_be_none(home: Path, show: Show) -> None:
@@ -589,6 +723,39 @@ def _blocks(descriptor: int) -> Iterator[bytes]:
         if not block:
             return
         yield block
+
+
+def test_a_narrow_terminal_keeps_what_differs(home: Path) -> None:
+    hosts = tuple(f"127.0.0.1:4123{number}" for number in range(3))
+    video = "/v/a very long name of a talk that goes on and on.mp4"
+    for status in ("ok", "failed: MediaError"):
+        ended_as(home, status, video, hosts)
+    table, models = (
+        re.sub(r"\x1b\[[0-9;]*m", "", on_a_terminal(80, "show", "--by", by)).split("\n\n")[0]
+        for by in ("run", "model")
+    )
+    assert max(map(width_of, [*table.splitlines(), *models.splitlines()])) <= 80
+    for host in hosts:
+        assert f"\nseer ({host})  " in models
+    assert "USD" in models.splitlines()[0]
+    head, first, second, _ = table.splitlines()
+    assert re.match("run +began +video .*USD", head)
+    assert len(re.findall(r"  \d\d-\d\d \d\d:\d\d  a ver", table)) == 2
+    assert re.search(r"mp4  ", first)
+    assert "(failed: media unreadable)  " in second
+
+
+@given(st.text(max_size=60), st.integers(8, 40))
+def test_a_shortened_name_fits(text: str, width: int) -> None:
+    short = shortened(text, width)
+    assert width_of(short) <= width
+    assert ("…" in short) if width_of(text) > width else (short == text)
+
+
+def test_a_shortened_name_keeps_the_end_in_brackets() -> None:
+    assert shortened("a long name of a talk.mp4 (capped)", 18).endswith(" (capped)")
+    assert shortened("a long name.mp4 (failed: media unreadable)", 16).endswith(" (failed)")
+    assert shortened("seer (127.0.0.1:41234)", 9) == "seer (…4)"
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120])

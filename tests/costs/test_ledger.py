@@ -28,6 +28,7 @@ from vidsum.costs.journal import DayCaps, Memory, Spent, day_of, stamp
 from vidsum.costs.ledger import SPENT, Ledger, default_path
 from vidsum.costs.ledger_check import still_runs
 from vidsum.costs.ledger_schema import COLUMNS, FIELDS
+from vidsum.costs.units import cu
 from vidsum.data import Entry
 from vidsum.errors import BudgetReached, OptionError, OutputError
 from vidsum.wording import path_text
@@ -735,6 +736,44 @@ def test_figures_that_cannot_be_right(ledger: Ledger) -> None:
     assert [(one.call_id, one.reserved_usd_nano, one.usd_nano) for one in findings.overruns] == [
         (call.call_id, 10, 11)
     ]
+
+
+def test_figures_that_do_not_agree_with_each_other(ledger: Ledger) -> None:
+    run, own, late = line(kind="run"), line(kind="stage"), line(kind="stage")
+    beside = line(kind="stage", lane="ears")
+    good, bad, paid, far = line(), line(), line(), line(host="far:1")
+    flops = 1e12 / 3
+    wrong = math.nextafter(cu(flops), 0)
+    ledger.write_all([
+        run, own, beside, late, good, bad, paid, far,
+        end_of(own, wall_s=2.5, time_origin="measured"),
+        end_of(beside, wall_s=9.0, time_origin="measured"),
+        end_of(good, est_flops=flops, cu=cu(flops), cu_origin="estimated",
+               usd_nano=0, usd_origin="measured", price_source="local"),
+        end_of(bad, est_flops=flops, cu=wrong, cu_origin="estimated"),
+        end_of(paid, usd_nano=1, usd_origin="measured", price_source="local"),
+        end_of(far, usd_nano=1, usd_origin="reported", price_source="local"),
+        end_of(run, wall_s=2.0, time_origin="measured"),
+        end_of(late, wall_s=8.0, time_origin="measured"),
+    ])  # fmt: skip
+    findings = ledger.verify()
+    assert [dataclasses.astuple(one)[1:] for one in findings.clashes] == [
+        (bad.call_id, "cu", wrong, cu(flops), "flops"),
+        (paid.call_id, "usd_nano", 1, 0, "local"),
+        (run.call_id, "wall_s", 2.0, 2.5, "stage"),
+    ]
+    assert (findings.origins, findings.negative, findings.sound) == ((), (), False)
+
+
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture],
+          deadline=None)  # fmt: skip
+@given(st.lists(st.floats(0, 1e30), min_size=1, max_size=20))
+def test_units_as_vidsum_computes_them_always_agree(ledger: Ledger, flops: list[float]) -> None:
+    calls = [line() for _ in flops]
+    ends = [end_of(call, est_flops=one, cu=cu(one), cu_origin="estimated")
+            for call, one in zip(calls, flops, strict=True)]  # fmt: skip
+    ledger.write_all([*calls, *ends])
+    assert ledger.verify().clashes == ()
 
 
 @pytest.mark.parametrize(("statement", "said"), [

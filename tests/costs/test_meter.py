@@ -18,7 +18,7 @@ from vidsum.costs.opening import caps_of, open_meter
 from vidsum.costs.prices import PriceBook
 from vidsum.costs.tally import Tally
 from vidsum.data import Entry, ModelRef, Origin, Quantities
-from vidsum.errors import BudgetReached
+from vidsum.errors import BudgetReached, OutputError
 
 HERE = ModelRef(backend="llama.cpp", requested="tiny")
 USED = Quantities(calls=1, input_tokens=100, output_tokens=10)
@@ -149,7 +149,7 @@ def test_a_full_disk_allows_no_call_under_a_cap_a_day(tmp_path: Path) -> None:
     full(ledger)
     with pytest.raises(BudgetReached, match="The day's spending is not known") as caught:
         work_on(meter)
-    assert caught.value.exit_code == 6
+    assert caught.value.exit_code == 8
     assert budget._open == {}, "nothing stays set aside"
     meter.finish()
     assert meter.receipt().total.calls < 200
@@ -294,6 +294,6 @@ def test_a_ledger_that_does_not_open_is_told(
     assert "ledger.db" in meter.book.trouble
     assert not meter.receipt().recorded
     assert meter.receipt().total.calls == 1
-    with pytest.raises(BudgetReached, match="What was spent today is not known") as caught:
+    with pytest.raises(OutputError, match="What was spent today is not known") as caught:
         open_meter(tmp_path / "talk.mp4", Options(max_cu_per_day=5.0))
-    assert caught.value.exit_code == 6
+    assert caught.value.exit_code == 8

@@ -13,7 +13,7 @@ from vidsum.captioners.protocol import CaptionRequest
 from vidsum.config import Options
 from vidsum.costs.meter import Turns
 from vidsum.costs.units import CU_FLOPS
-from vidsum.data import Caption, Observation, PictureFacts, Quantities, Sample
+from vidsum.data import Caption, Notice, Observation, PictureFacts, Quantities, Sample
 from vidsum.errors import BackendFailed, BudgetReached
 from vidsum.pipeline.describing import Describer
 from vidsum.pipeline.run import Run
@@ -75,14 +75,24 @@ def backends(found: list[Observation]) -> str:
     return "".join(letters)
 
 
+def told_short(run: Run) -> list[str]:
+    """What was given up, without the amounts of the call that was refused."""
+    return [line.partition(" A call may take")[0] for line in run.meter.given_up]
+
+
+def other_notices(run: Run) -> list[Notice]:
+    """What is noted beside what was given up for a cap."""
+    return [notice for notice in run.notices if notice.code != "cap"]
+
+
 @pytest.mark.parametrize("under_way", [1, 4, 8])
 def test_what_does_not_fit_is_measured(under_way: int) -> None:
     run = run_of(max_cu=3.0)
     found = described(run, PaidCaptioner(lambda number: "A picture.", under_way))
     assert backends(found) == "sss" + 9 * "b"
-    assert run.meter.given_up == ["9 of 12 pictures were not described by the model, those that "
+    assert told_short(run) == ["9 of 12 pictures were not described by the model, those that "
                                   "tell least. The cap of 3 CU is reached."]  # fmt: skip
-    assert run.notices == []
+    assert other_notices(run) == []
     assert all(seen.caption is not None and seen.caption.text for seen in found)
 
 
@@ -91,9 +101,9 @@ def test_nothing_fits(under_way: int) -> None:
     """More refusals than it takes to say that a model is of no use: that is not what they say."""
     run = run_of(max_cu=0.0)
     assert backends(described(run, PaidCaptioner(lambda number: "x", under_way))) == 12 * "b"
-    assert run.meter.given_up == ["No picture was described by the model. The cap of 0 CU is "
+    assert told_short(run) == ["No picture was described by the model. The cap of 0 CU is "
                                   "reached."]  # fmt: skip
-    assert run.notices == []
+    assert other_notices(run) == []
 
 
 def test_refusals_that_word_it_each_in_its_own_way(
@@ -119,16 +129,16 @@ def test_refusals_that_word_it_each_in_its_own_way(
     [told] = run.meter.given_up
     assert told.startswith("10 of 12 pictures were not described")
     assert "The cap of 2.5 CU a day is reached" in told
-    assert run.notices == []
+    assert other_notices(run) == []
 
 
 def test_failures_are_told_from_refusals() -> None:
     run = run_of(max_cu=5.0)
     found = described(run, PaidCaptioner(lambda number: None if number in (1, 3) else "Yes.", 3))
     assert backends(found) == "seses" + 7 * "b"
-    assert run.meter.given_up == ["7 of 12 pictures were not described by the model, those that "
+    assert told_short(run) == ["7 of 12 pictures were not described by the model, those that "
                                   "tell least. The cap of 5 CU is reached."]  # fmt: skip
-    [notice] = run.notices
+    [notice] = other_notices(run)
     assert notice.message == ("2 of 5 pictures could not be described (at 0:05, 0:15): The model "
                               "is tired.")  # fmt: skip
     assert notice.partial
@@ -138,7 +148,7 @@ def test_failures_alone_before_the_cap_are_said_as_well() -> None:
     run = run_of(max_cu=2.0)
     found = described(run, PaidCaptioner(lambda number: None))
     assert backends(found) == "ee" + 10 * "b"
-    [notice] = run.notices
+    [notice] = other_notices(run)
     assert notice.message.startswith("2 of 2 pictures could not be described")
 
 
@@ -150,12 +160,12 @@ def test_a_model_that_fails_each_time_ends_the_run() -> None:
 def test_in_order_of_time_the_last_ones_are_not_said_to_tell_least() -> None:
     run = run_of(max_cu=3.0)
     described(run, PaidCaptioner(lambda number: "A picture."), ranked=False)
-    assert run.meter.given_up == ["9 of 12 pictures were not described by the model. The cap of 3 "
+    assert told_short(run) == ["9 of 12 pictures were not described by the model. The cap of 3 "
                                   "CU is reached."]  # fmt: skip
 
 
 def test_without_a_cap_nothing_is_given_up() -> None:
     run = run_of()
     assert backends(described(run, PaidCaptioner(lambda number: "A picture."))) == 12 * "s"
-    assert run.meter.given_up == []
+    assert told_short(run) == []
     assert run.meter.receipt().spending is None

@@ -47,6 +47,11 @@ def estimate_page(
         blocks += [Heading("Under the cap"), Items(lines)]
     if comparison is not None:
         blocks += compared_blocks(comparison)
+        if not any(stage.model for stage in found.stages):
+            blocks.append(Paragraph(
+                "The engines above ask no model at all: this is what captions by one, and a "
+                "transcript, would come to."
+            ))  # fmt: skip
     return Page(f"What {file_name(info.path)} would cost", tuple(blocks))
 
 

@@ -35,7 +35,8 @@ def ledger() -> None:
 @click.option("--by", type=click.Choice(_WAYS),
               help="What to add up. Default: run, and with --run modality.")  # fmt: skip
 @click.option("--since", metavar="WHEN",
-              help="Only what was written since: 2026-11-01, today, 24h or 7d.")  # fmt: skip
+              help="Only what was written since: 2026-11-01, 2026-11-01T14:30, today, or so long "
+                   "ago: 90m (minutes), 24h (hours), 7d (days), 2w (weeks).")  # fmt: skip
 @_json
 @click.option("--csv", "as_csv", is_flag=True,
               help="Every line with all its columns; with --by the totals.")  # fmt: skip
@@ -147,10 +148,14 @@ def calibrate(model: str | None, as_json: bool) -> None:
         with ended_by_interrupt(), progress(quiet=False, verbose=False) as listen:
             listen(StageStarted("calibrate"))
             result = timed(file)
-            listen(StageFinished("calibrate", f"{result.repeats} times"))
+            listen(StageFinished("calibrate", _times(result.repeats)))
         written = ledgerlaw.written(found, result)
     write_stdout(ledgerlaw.calibration_json(written) if as_json
                  else ledgerlaw.calibration_text(written))  # fmt: skip
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _model_file(asked: str | None) -> Path | None:
@@ -170,10 +175,12 @@ def _model_file(asked: str | None) -> Path | None:
 @ledger.command()
 @_json
 def verify(as_json: bool) -> None:
-    """Check the ledger: the file, its rules, its sums, and what was begun and has no end.
+    """Check the file, its rules, that figures agree with each other, and what has no end.
+
+    A figure that was changed together with all that depends on it cannot be seen.
 
     What a run reserved and never settled, because it was killed, counts as spent: nobody knows how
-    much. That is no damage. Exit code 8: the file is damaged, or something has changed it.
+    much. That is no damage. Exit code 8: the file is damaged, or its rules or figures are wrong.
 
     Example: vidsum ledger verify
     """

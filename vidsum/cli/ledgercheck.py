@@ -18,7 +18,7 @@ from vidsum.wording import escaped
 
 if TYPE_CHECKING:
     from vidsum.costs.ledger import Ledger
-    from vidsum.costs.ledger_check import Fault, Findings, Reserved
+    from vidsum.costs.ledger_check import Clash, Fault, Findings, Reserved
 
 NEXT_STEP: Final = (
     "Keep what can be read (vidsum ledger show --csv > lines.csv), then move the file away: the "
@@ -29,13 +29,16 @@ _MOST_FAULTS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a check found, which videos the runs were about, and what all lines come to."""
+    """What a check found, which videos the runs were about, and what all lines come to.
+
+    ``whole`` is None where the file or its rules do not allow to add up.
+    """
 
     path: str
     there: bool
     findings: Findings
     videos: dict[str, str | None]
-    whole: Total
+    whole: Total | None
 
 
 def checked(ledger: Ledger) -> Checked:
@@ -44,7 +47,8 @@ def checked(ledger: Ledger) -> Checked:
     readable = not (findings.integrity or findings.schema)
     lines = list(ledger.entries()) if readable else []
     videos = {run.run_id: run.path for run in ledger.run_ids()} if readable else {}
-    return Checked(str(ledger.path), ledger.there, findings, videos, total(spent(lines)))
+    whole = total(spent(lines)) if readable else None
+    return Checked(str(ledger.path), ledger.there, findings, videos, whole)
 
 
 def page(found: Checked) -> Page:
@@ -55,8 +59,11 @@ def page(found: Checked) -> Page:
 def _blocks(found: Checked) -> Iterator[Block]:
     yield Paragraph(f"{escaped(found.path)}: {_verdict(found)}")
     findings = found.findings
-    if findings.lines:
-        yield Paragraph(f"Sums: {sentence(found.whole)}")
+    if found.whole is None:
+        yield Paragraph("Sums: left out. They could not be trusted.")
+    elif findings.lines:
+        trust = "Sums" if findings.sound else "Sums, which cannot be trusted"
+        yield Paragraph(f"{trust}: {sentence(found.whole)}")
     if faults := [*findings.integrity, *findings.schema, *_faults(findings)]:
         yield Heading("What is wrong")
         yield Items(tuple(Item("", text=escaped(one)) for one in faults[:_MOST_FAULTS]))
@@ -95,7 +102,7 @@ def _verdict(found: Checked) -> str:
         return "not as vidsum wrote it."
     lines, runs = findings.lines, findings.runs
     counts = f"{lines:,} line{'' if lines == 1 else 's'} of {runs:,} run{'' if runs == 1 else 's'}"
-    return f"whole. {counts}; figures agree with their origins."
+    return f"whole. {counts}; figures agree with each other."
 
 
 def _faults(findings: Findings) -> Iterator[str]:
@@ -103,6 +110,18 @@ def _faults(findings: Findings) -> Iterator[str]:
         yield f"Line {fault.id}: {fault.column} is below 0 ({fault.value})."
     for fault in findings.origins:
         yield f"Line {fault.id}: {_disagreement(fault)}."
+    for clash in findings.clashes:
+        yield f"Line {clash.id}: {clash.column} is {clash.value}, but {_clash(clash)}."
+
+
+def _clash(clash: Clash) -> str:
+    match clash.rule:
+        case "flops":
+            return f"its est_flops come to {clash.other}"
+        case "local":
+            return "its model is in this process, which costs no API money"
+        case "stage":
+            return f"a stage of this run's main thread has {clash.other}"
 
 
 def _disagreement(fault: Fault) -> str:
@@ -133,5 +152,6 @@ def as_json(found: Checked) -> str:
             row["path"] = found.videos.get(row["run_id"])
     return dump({
         "path": found.path, "there": found.there, "sound": findings.sound, **plain,
-        "total": dataclasses.asdict(found.whole), "usd": exact(found.whole),
+        "total": found.whole and dataclasses.asdict(found.whole),
+        "usd": found.whole and exact(found.whole),
     })  # fmt: skip

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -29,7 +30,8 @@ def as_json(view: View, run: RunFacts | None, since: str | None) -> str:
         "run": None if run is None else _run_fields(run),
         "groups": [
             {"key": group.key, "name": group.names[-1],
-             **_total_fields(group.direction, group.total), "share": part}
+             **_total_fields(group.direction, group.total), "share": part,
+             **({"status": group.status} if view.by == "run" else {})}
             for group, part in zip(view.groups, shares, strict=True)
         ],
         "totals": [_total_fields(direction, whole) for direction, whole in view.wholes],
@@ -76,6 +78,8 @@ def _plain(value: Any) -> Any:
         return {path_text(str(key)): _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # JSON has no such number; a file that was changed may
     return path_text(value) if isinstance(value, str) else value
 
 

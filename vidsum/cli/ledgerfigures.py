@@ -56,7 +56,9 @@ def sentence(total: Total) -> str:
     if total.failed_calls:
         parts[0] += f" ({total.failed_calls:,} failed)"
     if _tokens(total) != NONE:
-        parts += [f"{amount(total.input_tokens)} tokens in", f"{amount(total.output_tokens)} out"]
+        told, given = amount(total.input_tokens), amount(total.output_tokens)
+        one = told.lstrip("≥ ~") == "1"
+        parts += [f"{told} {'token' if one else 'tokens'} in", f"{given} out"]
     if any_of(total.wall_s):
         parts.append(f"{seconds(total.wall_s)} wall")
     if any_of(total.cu):

@@ -9,6 +9,7 @@ from datetime import datetime, time, timedelta
 from pathlib import PurePath
 from typing import Final, Literal, get_args
 
+from vidsum.cli.ledgerends import ending, own_line
 from vidsum.costs.totals import spent, total, totals
 from vidsum.data import Direction, Entry, Modality, Total
 from vidsum.errors import OptionError
@@ -19,18 +20,27 @@ Way = Literal["video", "modality", "stage", "model", "day", "run"]
 WAYS: Final[tuple[str, ...]] = get_args(Way)
 NO_MODEL = "no model"
 _SHORT_ID = 8
-_TIMES: Final = "It takes 2026-11-01, 2026-11-01T14:30, today, 24h or 7d."
+_TIMES: Final = (
+    "It takes 2026-11-01, 2026-11-01T14:30, today, or a number with m (minutes), h (hours), "
+    "d (days) or w (weeks): 24h, 7d."
+)
 _UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Some of the work together. ``names`` are what a table shows of its key."""
+    """Some of the work together. ``names`` are what a table shows of its key.
+
+    Of a run ``status`` is what its own line says, None as long as it has none, and ``ending`` how
+    it ended, in words.
+    """
 
     key: str
     names: tuple[str, ...]
     direction: Direction
     total: Total
+    status: str | None = None
+    ending: str = "ok"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +77,9 @@ class View:
 def view_of(lines: Sequence[Entry], by: Way) -> View:
     """Return lines of the ledger, grouped; savings are listed apart and in no total."""
     key, names = _key_of(lines, by)
+    ends = _ends(lines) if by == "run" else {}
     groups = [
-        Group(name, names(name), direction, part)
+        Group(name, names(name), direction, part, *ends.get(name, ()))
         for (name, direction), part in totals(lines, lambda e: (key(e), e.direction)).items()
     ]
     directions = dict.fromkeys(group.direction for group in groups)
@@ -77,6 +88,18 @@ def view_of(lines: Sequence[Entry], by: Way) -> View:
                    for each in directions)  # fmt: skip
     begun = sum(line.status == "orphaned" for line in work)
     return View(by, tuple(_sorted(groups, by)), wholes, begun, avoided_in(lines))
+
+
+def _ends(lines: Iterable[Entry]) -> dict[str, tuple[str | None, str]]:
+    """Return of each run what its own line says of its end, and the same in words."""
+    runs: dict[str, list[Entry]] = {}
+    for line in lines:
+        runs.setdefault(line.run_id, []).append(line)
+    return {run_id: (_status(own_line(own)), ending(own)) for run_id, own in runs.items()}
+
+
+def _status(own: Entry | None) -> str | None:
+    return own.status if own else None
 
 
 def avoided_in(lines: Iterable[Entry]) -> tuple[Avoided, ...]:

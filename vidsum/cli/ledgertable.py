@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from vidsum.cli.ledgerends import ending, own_line, sentence_of
 from vidsum.cli.ledgerfigures import COLUMNS, NONE, cells, columns, sentence, width_of
 from vidsum.cli.ledgergroups import Avoided, Group, View, local_minute, share, short_id
+from vidsum.cli.ledgernames import LEAST, SPARE, narrowed, shortened
 from vidsum.costs.receipts import receipt_of
 from vidsum.data import Entry, Receipt, Sum
 from vidsum.renderers.figures import rounded, seconds, usd
@@ -16,10 +18,9 @@ from vidsum.wording import escaped
 
 AVOIDED: Final = "Not spent (in no total)"
 _HEADS: Final = {"run": ("run", "began", "video")}
-_FIRST_TO_GO: Final = ("images", "sound", "CPU", "J", "tokens in/out", "calls", "began", "CU")
+_FIRST_TO_GO: Final = ("images", "sound", "CPU", "J", "tokens in/out", "calls", "CU", "began")
 """What a narrow terminal leaves out, one after the other."""
 _LEAST_BAR, _MOST_BAR = 6, 24
-_WIDE, _MOST_NAME, _MOST_NARROW_NAME = 110, 32, 18
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
@@ -29,13 +30,13 @@ class RunFacts:
 
     first: Entry
     run: Entry | None
+    ending: str
     receipt: Receipt
 
     @classmethod
     def of(cls, lines: Sequence[Entry]) -> RunFacts:
         """Return the facts of one run from its lines; there is at least one."""
-        whole = (line for line in lines if line.kind == "run" and line.phase != "reserve")
-        return cls(lines[0], next(whole, None), receipt_of(lines))
+        return cls(lines[0], own_line(lines), ending(lines), receipt_of(lines))
 
     @property
     def title(self) -> str:
@@ -52,18 +53,18 @@ class RunFacts:
 
     @property
     def words(self) -> str:
-        """What it took in all."""
+        """How it ended, and what it took in all."""
+        ended = sentence_of(self.ending)
         if self.run is None or self.run.wall_s is None:
-            return "It has not ended: it is under way, or was broken off."
+            return ended
         receipt = self.receipt
-        parts = [f"{escaped(self.run.status or 'ended')}: {seconds(Sum(receipt.wall_s))} wall",
-                 f"{seconds(Sum(receipt.cpu_s))} CPU"]  # fmt: skip
+        parts = [f"{seconds(Sum(receipt.wall_s))} wall", f"{seconds(Sum(receipt.cpu_s))} CPU"]
         if receipt.wall_s > 0:
             part = receipt.main_s / receipt.wall_s
             parts.append(f"the stages of its main thread explain {part:.1%} of the wall time")
         if receipt.joules is not None and receipt.joules.value:
             parts.append(f"energy by {escaped(receipt.joules_method or 'unknown')}")
-        return ", ".join(parts) + "."
+        return f"{ended} {', '.join(parts)}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,12 @@ def _grid(view: View) -> _Grid:
 
 def _names(group: Group) -> tuple[str, ...]:
     first, *rest = group.names
-    made = group.direction == "generate" and not group.key.endswith("_gen")
-    return (f"{first}, made" if made else first, *rest)
+    if group.direction == "generate" and not group.key.endswith("_gen"):
+        first = f"{first}, made"
+    names = (first, *rest)
+    if group.ending == "ok":
+        return names
+    return (*names[:-1], f"{names[-1]} ({group.ending})")
 
 
 def as_text(view: View, run: RunFacts | None) -> str:
@@ -127,7 +132,8 @@ def _notes(grid: _Grid, view: View) -> str:
     if any(whole.wall_s.value for _, whole in view.wholes):
         notes.append("wall: stages that ran side by side both count")
     if view.open:
-        notes.append(f"{view.open:,} of these were begun and have no end: vidsum ledger verify")
+        begun = "was begun and has" if view.open == 1 else "were begun and have"
+        notes.append(f"{view.open:,} of these {begun} no end: vidsum ledger verify")
     return "; ".join(notes) + "." if notes else ""
 
 
@@ -159,7 +165,7 @@ def drawn(view: View, run: RunFacts | None) -> str:
     console = Console(file=io.StringIO(), force_terminal=True, highlight=False)
     if console.width < _NARROWEST:
         console.width = _USUAL_WIDTH
-    grid = _grid(view)
+    grid = _narrowed(_grid(view), view.by, console.width)
     if run:
         console.print(Text(run.title, style="bold"))
         console.print(Text(run.words, style="dim"), end="\n\n")
@@ -183,16 +189,24 @@ def drawn(view: View, run: RunFacts | None) -> str:
 _NARROWEST, _USUAL_WIDTH = 20, 80
 
 
+def _narrowed(grid: _Grid, by: str, width: int) -> _Grid:
+    """Return the same with names that such a width has room for."""
+    names = narrowed([row[: grid.words] for row in grid.rows], by, width)
+    rows = tuple((*name, *row[grid.words :]) for name, row in zip(names, grid.rows, strict=True))
+    return replace(grid, rows=rows)
+
+
 def _table(grid: _Grid, width: int) -> tuple[Any, list[str]]:
     """Return the table with its bars, and the columns that found no room in it."""
     from rich.table import Table
     from rich.text import Text
 
     lines = (grid.head, *grid.rows, *grid.wholes)
-    longest = _MOST_NAME if width >= _WIDE else _MOST_NARROW_NAME
-    widths = [min(max(map(width_of, column)), longest if place < grid.words else width)
-              for place, column in enumerate(zip(*lines, strict=True))]  # fmt: skip
+    widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
     kept, left_out = _fitting(grid, widths, width)
+    over = sum(widths[place] + 2 for place in kept) - 2 - width
+    if over > 0:
+        widths[grid.words - 1] = max(LEAST, widths[grid.words - 1] - over)
     room = width - sum(widths[place] + 2 for place in kept)
     bar = min(_MOST_BAR, room)
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
@@ -200,13 +214,15 @@ def _table(grid: _Grid, width: int) -> tuple[Any, list[str]]:
         figure = place >= grid.words
         table.add_column(grid.head[place], justify="right" if figure else "left", no_wrap=True,
                          overflow="ellipsis",
-                         max_width=None if figure else longest)  # fmt: skip
+                         max_width=None if figure else widths[place])  # fmt: skip
     with_bar = bar >= _LEAST_BAR and bool(grid.share_of)
     if with_bar:
         table.add_column(f"of {grid.share_of}"[:bar], no_wrap=True)
     for row, part in zip(grid.rows, grid.shares, strict=True):
         bars = [Text(bar_of(part, bar), style="cyan")] if with_bar else []
-        table.add_row(*(Text(row[place]) for place in kept), *bars)
+        names = (shortened(row[place], widths[place]) for place in kept if place < grid.words)
+        figures = (row[place] for place in kept if place >= grid.words)
+        table.add_row(*map(Text, (*names, *figures)), *bars)
     for row in grid.wholes:
         table.add_row(*(Text(row[place]) for place in kept), style="bold")
     return table, left_out
@@ -215,14 +231,16 @@ def _table(grid: _Grid, width: int) -> tuple[Any, list[str]]:
 def _fitting(grid: _Grid, widths: Sequence[int], width: int) -> tuple[list[int], list[str]]:
     """Return the places of the columns that fit, and the names of those with figures that do not.
 
-    A column without any figure is left out of a terminal's table without a word.
+    A column without any figure is left out of a terminal's table without a word. A date is worth
+    more than bars, and than some of a long name.
     """
     rows = (*grid.rows, *grid.wholes)
     kept = [place for place in range(len(grid.head))
             if place < grid.words or any(row[place] != NONE for row in rows)]  # fmt: skip
     left_out: list[str] = []
     for name in _FIRST_TO_GO:
-        if sum(widths[place] + 2 for place in kept) + _LEAST_BAR <= width:
+        more = -2 - SPARE if name == "began" else _LEAST_BAR
+        if sum(widths[place] + 2 for place in kept) + more <= width:
             break
         if name in grid.head and (place := grid.head.index(name)) in kept:
             kept.remove(place)

@@ -84,7 +84,9 @@ class Book:
         if not caps and not given_up:
             return None
         usd = None if caps.usd_nano is None else dollars(caps.usd_nano)
-        return Spending(usd, caps.cu, caps.seconds, caps.allow_unpriced, given_up)
+        day_usd = None if caps.day.usd_nano is None else dollars(caps.day.usd_nano)
+        return Spending(usd, caps.cu, caps.seconds, caps.allow_unpriced, given_up, day_usd,
+                        caps.day.cu)  # fmt: skip
 
     def spent_today(self) -> Spent:
         """Return what the calls of today have spent, as far as the journal has them.

@@ -137,7 +137,7 @@ class Budget:
                 others = bool(self._open) and all(one.thread != me for one in self._open.values())
                 if not (wait and others) or self._exceeds(stage, most, at_best=True):
                     self.refused = True
-                    raise BudgetReached(self._why(stage, most))
+                    raise BudgetReached(*self._why(stage, most))
                 self._changed.wait(self._seconds_for(stage))
                 self._check_time(stage)
             self._open[call_id] = _Open(stage, most, me)
@@ -240,9 +240,16 @@ class Budget:
             return f"{caps.day.cu:g} CU a day"
         return ""
 
-    def _why(self, stage: str, most: Amount) -> str:
+    def _why(self, stage: str, most: Amount) -> tuple[str, str]:
+        """Return which cap is reached, and what a call may take beside what is left."""
         over = self._over(_total((self._used(stage), _exact(most))), most)
-        return f"The cap of {over} is reached."
+        left = self._left(stage)
+        if "$" in over:
+            amounts = f"${dollars(most.usd_nano or 0)}", f"${dollars(max(0, left.usd_nano or 0))}"
+        else:
+            amounts = f"{most.cu or 0:.3g} CU", f"{max(0.0, left.cu or 0.0):.3g}"
+        hint = f"A call may take {amounts[0]}, and {amounts[1]} is left."
+        return f"The cap of {over} is reached.", hint
 
 
 @dataclass(frozen=True, slots=True)

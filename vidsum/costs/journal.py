@@ -30,22 +30,21 @@ class DayCaps:
     def check(self, entry: Entry, spent: Spent) -> None:
         """Refuse a reserve that does not fit beside what the day has spent already.
 
-        A worst case that nobody knows adds nothing here: the meter refuses such calls, unless the
-        user allows them. Raises: BudgetReached.
+        What costs nothing always fits. A worst case that nobody knows adds nothing here: the meter
+        refuses such calls, unless the user allows them. Raises: BudgetReached.
         """
         hint = "Raise that cap, or go on tomorrow."
-        if self.usd_nano is not None and spent.usd_nano + (entry.reserved_usd_nano or 0) > (
-            self.usd_nano
-        ):
+        usd_nano, cu = entry.reserved_usd_nano or 0, entry.reserved_cu or 0.0
+        if usd_nano and self.usd_nano is not None and spent.usd_nano + usd_nano > self.usd_nano:
             raise BudgetReached(
                 f"The day's cap of {_usd(self.usd_nano)} is reached: {_usd(spent.usd_nano)} is "
-                f"spent or set aside, and this call may take {_usd(entry.reserved_usd_nano or 0)}.",
+                f"spent or set aside, and this call may take {_usd(usd_nano)}.",
                 hint,
             )
-        if self.cu is not None and spent.cu + (entry.reserved_cu or 0.0) > self.cu:
+        if cu and self.cu is not None and spent.cu + cu > self.cu:
             raise BudgetReached(
                 f"The day's cap of {self.cu:g} CU is reached: {spent.cu:.3g} CU are spent or set "
-                f"aside, and this call may take {entry.reserved_cu or 0.0:.3g}.",
+                f"aside, and this call may take {cu:.3g}.",
                 hint,
             )
 

@@ -6,9 +6,10 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from vidsum.costs.ledger_schema import MIGRATIONS
+from vidsum.costs.units import CU_FLOPS
 from vidsum.db import migrate
 
 if TYPE_CHECKING:
@@ -43,6 +44,23 @@ class Fault:
     origin: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """A figure that does not agree with another one, ``other``, by one of these rules.
+
+    ``flops``: compute units are exactly the FLOP of the same line in that unit. ``local``: a model
+    in this process costs no API money. ``stage``: a run takes at least as long as each stage of
+    its main lane.
+    """
+
+    id: int
+    call_id: str
+    column: str
+    value: float
+    other: float
+    rule: Literal["flops", "local", "stage"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrun:
     """A call that took more than was reserved for it; None where it did not, or is not known."""
@@ -62,8 +80,9 @@ class Findings:
     ``integrity`` is what SQLite itself says against the file; ``schema`` names the tables, indexes
     and triggers that are missing, changed or not ours. ``orphans`` were begun by processes that
     are gone: spent, unknown; ``running`` by such as still run. ``unfinished`` are the runs that
-    were cut short: they have no line for the whole. ``negative`` figures, and figures that do not
-    agree with their ``origins``, cannot be right.
+    were cut short: they have no line for the whole. ``negative`` figures, figures that do not agree
+    with their ``origins`` and ``clashes`` between figures cannot be right. A figure that was
+    changed together with all that depends on it is not found.
     """
 
     lines: int = 0
@@ -75,12 +94,14 @@ class Findings:
     unfinished: tuple[str, ...] = ()
     negative: tuple[Fault, ...] = ()
     origins: tuple[Fault, ...] = ()
+    clashes: tuple[Clash, ...] = ()
     overruns: tuple[Overrun, ...] = ()
 
     @property
     def sound(self) -> bool:
         """Whether the file can be relied on; orphans and overruns are facts, not damage."""
-        return not (self.integrity or self.schema or self.negative or self.origins)
+        faults = self.integrity, self.schema, self.negative, self.origins, self.clashes
+        return not any(faults)
 
 
 _OPEN: Final = """
@@ -140,6 +161,7 @@ def check(connection: sqlite3.Connection) -> Findings:
         unfinished=tuple(run_id for run_id, pid, ts in cut_short if not still_runs(pid, ts)),
         negative=_negative(connection),
         origins=_origin_faults(connection),
+        clashes=_clashes(connection),
         overruns=tuple(Overrun(**dict(zip(Overrun.__slots__, row, strict=True)))
                        for row in connection.execute(_OVERRUNS)),
     )  # fmt: skip
@@ -213,6 +235,28 @@ def _origin_faults(connection: sqlite3.Connection) -> tuple[Fault, ...]:
 def _faults(connection: sqlite3.Connection, figure: str, origin: str, where: str) -> list[Fault]:
     rows = connection.execute(f"SELECT id, call_id, {figure}, {origin} FROM entries WHERE {where}")
     return [Fault(row[0], row[1], figure, row[2], row[3]) for row in rows]
+
+
+_CLASHES: Final = f"""
+SELECT id, call_id, 'cu', cu, est_flops / {CU_FLOPS!r}, 'flops' FROM entries
+WHERE cu <> est_flops / {CU_FLOPS!r}
+UNION ALL
+SELECT id, call_id, 'usd_nano', usd_nano, 0, 'local' FROM entries
+WHERE kind = 'call' AND host IS NULL AND price_source = 'local' AND usd_nano <> 0
+UNION ALL
+SELECT run.id, run.call_id, 'wall_s', run.wall_s, max(stage.wall_s), 'stage'
+FROM entries AS run JOIN entries AS stage ON stage.run_id = run.run_id AND stage.id < run.id
+WHERE run.kind = 'run' AND run.phase <> 'reserve' AND stage.kind = 'stage'
+AND stage.phase <> 'reserve' AND stage.lane = 'main'
+AND stage.wall_s > run.wall_s + ? GROUP BY run.id
+ORDER BY 1"""
+"""A stage that ended after its run was booked may have gone on for longer."""
+_ROUNDING_S: Final = 1e-6
+"""A stage that is measured piece by piece is a sum of rounded figures."""
+
+
+def _clashes(connection: sqlite3.Connection) -> tuple[Clash, ...]:
+    return tuple(Clash(*row) for row in connection.execute(_CLASHES, (_ROUNDING_S,)))
 
 
 def still_runs(pid: int | None, ts_utc: str) -> bool:

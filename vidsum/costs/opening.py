@@ -10,7 +10,7 @@ from vidsum.costs.budget import NANO, NO_LIMIT, Amount, Budget, Caps
 from vidsum.costs.journal import DayCaps, Journal
 from vidsum.costs.meter import Meter
 from vidsum.costs.prices import PriceBook
-from vidsum.errors import BudgetReached, OutputError
+from vidsum.errors import OutputError
 from vidsum.home import state_folder
 from vidsum.wording import path_text
 
@@ -34,7 +34,7 @@ def open_meter(path: Path, options: Options, *, recorded: bool = True) -> Meter:
     """Return the account of one video's run; the ledger takes it down if ``recorded``.
 
     A ledger that cannot be opened does not end the run, which then says so, unless a cap a day
-    rests on it. Raises: OptionError, BudgetReached.
+    rests on it. Raises: OptionError, OutputError.
     """
     from vidsum.costs.ledger import Ledger, default_path
 
@@ -46,8 +46,8 @@ def open_meter(path: Path, options: Options, *, recorded: bool = True) -> Meter:
         journal = Ledger(default_path()) if writes else Ledger.reading(default_path())
     except OutputError as exc:
         if caps.of_a_day:
-            raise BudgetReached(f"What was spent today is not known. {exc.message}",
-                                exc.hint) from exc  # fmt: skip
+            raise OutputError(f"What was spent today is not known. {exc.message}",
+                              exc.hint) from exc  # fmt: skip
         trouble = f"{exc.message} {exc.hint}".strip()
     identity = Identity(path_text(path.absolute()))
     budget = Budget(caps, _left_today(journal, caps.day))

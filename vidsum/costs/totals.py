@@ -72,7 +72,12 @@ def total(entries: Iterable[Entry]) -> Total:
         audio_s=math.fsum(e.audio_s or 0.0 for e in calls),
         wall_s=_sum((e.wall_s, e.time_origin) for e in stages),
         cpu_s=_sum((e.cpu_s, "unknown" if e.cpu_s is None else e.time_origin) for e in stages),
-        joules=_sum((e.joules, e.joules_origin) for e in stages),
+        joules=_sum(
+            [
+                *((e.joules, e.joules_origin) for e in stages),
+                *((None, "unknown") for e in calls if e.host is not None),
+            ]
+        ),
         cu=_sum((e.cu, e.cu_origin) for e in calls),
         usd_nano=_sum((e.usd_nano, e.usd_origin) for e in calls),
     )

@@ -95,6 +95,8 @@ class Spending:
     max_seconds: float | None = None
     allow_unpriced: bool = False
     given_up: tuple[str, ...] = ()
+    max_usd_per_day: str | None = None
+    max_cu_per_day: float | None = None
 
     @property
     def reached(self) -> bool:

@@ -28,7 +28,7 @@ def book(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -
     for stage, modality in _ASKED.items():
         for saving in _cached(run, stage):
             run.meter.saved(stage, modality, saving)
-    for saving in (*_silence(transcript, stages.get("transcript")),
+    for saving in (*_silence(run, transcript, stages.get("transcript")),
                    *_subtitles(run, info, transcript)):  # fmt: skip
         run.meter.saved("transcript", "audio", saving)
 
@@ -48,9 +48,9 @@ def _duplicates(seen: Seen, described: Total | None, read: Total | None) -> Iter
     if not count or not kept:
         return
     wall_s = sum(one.wall_s.value for one in (described, read) if one is not None)
-    baseline = (
-        f"{number(count)} near-duplicate or blank pictures, at what the {number(kept)} others took"
-    )
+    pictures = "picture" if count == 1 else "pictures"
+    others = "the other one" if kept == 1 else f"the {number(kept)} others"
+    baseline = f"{number(count)} near-duplicate or blank {pictures}, at what {others} took"
     if described is None or not described.calls:
         yield Saving("dedupe", baseline, None, count * wall_s / kept)
         return
@@ -62,18 +62,22 @@ def _duplicates(seen: Seen, described: Total | None, read: Total | None) -> Iter
     )  # fmt: skip
 
 
-def _silence(transcript: Transcript, heard: Total | None) -> Iterator[Saving]:
+def _silence(run: Run, transcript: Transcript, heard: Total | None) -> Iterator[Saving]:
     """Yield what recognising the rest of the sound would have taken, at the rate of the speech."""
-    speech_s, heard_s = transcript.speech_s, transcript.heard_s
-    if heard is None or not heard.calls or not speech_s or heard_s is None:
+    heard_s = transcript.heard_s
+    if heard is None or not heard.calls or heard_s is None:
         return
-    silent_s = heard_s - speech_s
-    if silent_s < _LEAST_S:
+    sent_s = sum(
+        line.counts.get("sent_s", 0.0) for line in run.meter.book.lines()
+        if line.kind == "stage" and line.stage == "transcript"
+    )  # fmt: skip
+    silent_s = heard_s - sent_s
+    if silent_s < _LEAST_S or not sent_s:
         return
-    share = silent_s / speech_s
+    share = silent_s / sent_s
     yield Saving(
         "vad", f"{number(round(silent_s))} s of sound without speech, at what the "
-        f"{number(round(speech_s))} s with speech took", None, share * heard.wall_s.value,
+        f"{number(round(sent_s))} s around speech took", None, share * heard.wall_s.value,
         _share(heard.cu.value, heard.cu.unknown, share),
         _whole(_share(heard.usd_nano.value, heard.usd_nano.unknown, share)),
     )  # fmt: skip

@@ -53,7 +53,7 @@ class Describer:
                     self._check_some()
             self._check_some()
         except BudgetReached as exc:
-            self._refusal = exc.message
+            self._refusal = f"{exc.message} {exc.hint}".strip()
             self._captioner.close()
         except (BackendFailed, BackendMissing) as exc:
             self._run.go_on_without(exc)
@@ -88,7 +88,8 @@ class Describer:
         if left == total:
             return "No picture was described by the model."
         which = ", those that tell least" if self._ranked else ""
-        return f"{left} of {total} pictures were not described by the model{which}."
+        were = "was" if left == 1 else "were"
+        return f"{left} of {total} pictures {were} not described by the model{which}."
 
     def _next(self, captions: Iterator[Caption]) -> Caption | None:
         with self._turns.running("describe"):

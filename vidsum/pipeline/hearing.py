@@ -102,7 +102,9 @@ class Hearing:
     def _first_source(self) -> Transcript:
         self._run.listen(StageStarted("listening", "s", self._length_s()))
         found = next(filter(None, self._answers()), None)
-        transcript = found or Transcript((), "sound that could not be read", "none")
+        only_subtitles = {choice.name for choice in self._run.engines.transcribers} <= {"subtitles"}
+        nothing = "no subtitles" if only_subtitles else "sound that could not be read"
+        transcript = found or Transcript((), nothing, "none")
         self._run.listen(StageFinished("listening", transcript.source))
         return transcript
 
@@ -151,6 +153,7 @@ class Hearing:
         with stage as account:
             transcriber.tally.bind(self._thinned.watch(account))
             account.on_gpu = transcriber.work == "gpu"
+            request = replace(request, sending=lambda seconds: account.add(sent_s=seconds))
             found: Transcript | None = None
             try:
                 found = self._believed(transcriber.transcribe(request))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -31,7 +31,7 @@ from vidsum.planner.facts import (
     facts_from_probe,
     facts_precisely,
 )
-from vidsum.planner.fit import Plan, check_priced, fit
+from vidsum.planner.fit import Plan, check_priced, fit, floor_captions
 from vidsum.planner.lines import Line
 from vidsum.planner.rates import Rates, rates
 from vidsum.timeline import timeline
@@ -141,16 +141,26 @@ def _settle_on(run: Run, captions: Line) -> None:
         budget.hold("reason", made.hold.at(made.captions), held_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """How pictures and summary share what is left.
+
+    ``all_fit``: there is enough for all of it. Otherwise ``floor`` pictures go before the summary,
+    and ``keep`` keeps back what that may take from those after them.
+    """
+
+    all_fit: bool
+    floor: int
+    keep: Callable[[], None]
+
+
 def hold_for_summary(
     run: Run, info: MediaInfo, observations: Sequence[Observation],
     dropped: Sequence[DroppedSample], hearing: Hearing | None,
-) -> bool:  # fmt: skip
-    """Keep back what the summary may take, now that all but the captions is known.
-
-    Return whether all pictures and the summary are sure to fit.
-    """
+) -> Held:  # fmt: skip
+    """Return what to keep back for the summary, now that all but the captions is known."""
     if run.plan is None or not observations:
-        return False
+        return Held(False, 0, lambda: None)
     transcript = hearing.transcript() if hearing is not None else Transcript((), "", "none")
     looked_s = observations[-1].sample.time_s + run.options.interval_s
     facts = _facts(run, info, reads=False) or _facts(run, replace(info, duration_s=looked_s))
@@ -168,11 +178,15 @@ def hold_for_summary(
     budget = run.meter.budget
     budget.hold("reason", NOTHING)
     budget.hold("describe", NOTHING)
-    made = fitted(budget.caps, _estimated(run, exact), budget.left("describe"))
-    if made.write:
-        budget.hold("reason", made.hold.at(made.captions),
-                    _FOR_SUMMARY_SHARE * (budget.caps.seconds or 0.0))  # fmt: skip
-    return made.fits and budget.caps.seconds is None
+    found = _estimated(run, exact)
+    made = fitted(budget.caps, found, budget.left("describe"))
+
+    def keep() -> None:
+        if made.write:
+            budget.hold("reason", made.hold.at(made.captions),
+                        _FOR_SUMMARY_SHARE * (budget.caps.seconds or 0.0))  # fmt: skip
+
+    return Held(made.fits and budget.caps.seconds is None, floor_captions(found), keep)
 
 
 def summary_fits(run: Run, bundle: Bundle) -> bool:

@@ -57,9 +57,10 @@ class Run:
             self.listen(Noted("warning", "The ledger is on a network folder, where SQLite may lose "
                               "it. VIDSUM_HOME moves it."))  # fmt: skip
 
-    def finish(self, status: str = "ok") -> None:
+    def finish(self, status: str = "") -> None:
         """Close the account: what comes afterwards is in no receipt. May be called twice."""
-        self.meter.finish(status)
+        left = "backend failed" if self.failures else "capped" if self.meter.given_up else "ok"
+        self.meter.finish(status or left)
         if self.meter.book.trouble and not self._stopped:
             told = self.meter.book.trouble
             self.listen(Noted("warning", f"This run is not wholly in the ledger: {told}"))
@@ -68,6 +69,7 @@ class Run:
         """Take note that something is left out because of a cap, and say so."""
         with self._lock:
             self.meter.given_up.append(what)
+            self.notices.append(Notice("cap", what, partial=True))
         self.listen(Noted("warning", what))
 
     def note(self, code: str, message: str, *, partial: bool = False) -> None:

@@ -31,7 +31,7 @@ from vidsum.ocr.overlay import constant_overlay, without
 from vidsum.ocr.protocol import TextReader
 from vidsum.pipeline.describing import Describer
 from vidsum.pipeline.hearing import Hearing
-from vidsum.pipeline.planning import hold_for_summary, in_ranked_order, reading_ends_at
+from vidsum.pipeline.planning import Held, hold_for_summary, in_ranked_order, reading_ends_at
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.schedule import with_threads
 from vidsum.planner.ranking import candidates, rank
@@ -179,15 +179,23 @@ class _Eyes:
         if self._reads_later:
             self._read_later(album, order)
         if self._captioner.needs_pixels:
-            all_fit = hold_for_summary(self._run, self._info, self._observations, self._dropped,
-                                       self._hearing)  # fmt: skip
-            chosen = [self._observations[position] for position in order]
-            if all_fit:
-                chosen = self._observations  # in order of time each is told the caption before
-            self._describer.describe(
-                (CaptionRequest(o.sample, o.facts, o.text, album.get(o.sample.index),
-                                self._said(o.sample), alone=not all_fit) for o in chosen),
-                ranked=not all_fit,
+            held = hold_for_summary(self._run, self._info, self._observations, self._dropped,
+                                    self._hearing)  # fmt: skip
+            # In order of time each is told the caption before.
+            order = list(range(len(order))) if held.all_fit else order
+            self._describer.describe(self._chosen(album, order, held), ranked=not held.all_fit)
+
+    def _chosen(self, album: Album, order: list[int], held: Held) -> Iterator[CaptionRequest]:
+        """Yield pictures in an order; what the summary needs is kept back after the first few."""
+        ahead = self._run.options.api_requests if self._captioner.work == "network" else 0
+        first = 0 if held.all_fit else held.floor + ahead
+        for number, position in enumerate(order):
+            if number == first:
+                held.keep()
+            seen = self._observations[position]
+            yield CaptionRequest(
+                seen.sample, seen.facts, seen.text, album.get(seen.sample.index),
+                self._said(seen.sample), alone=not held.all_fit,
             )  # fmt: skip
 
     def _read_later(self, album: Album, order: list[int]) -> None:

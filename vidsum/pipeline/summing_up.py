@@ -30,7 +30,9 @@ def sum_up(run: Run, bundle: Bundle) -> Summary:
         if name == FALLBACK:
             raise
         if isinstance(exc, BudgetReached):
-            run.give_up(f"The summary is quoted, not written by a model. {exc.message}")
+            run.give_up(
+                f"The summary is quoted, not written by a model. {exc.message} {exc.hint}".strip()
+            )
         else:
             run.fail(exc)
         summary = _ask(run, FALLBACK, bundle)

@@ -183,8 +183,12 @@ def _describer(evidence: Evidence) -> str:
 
 
 def _described(evidence: Evidence) -> int:
-    """Return how many pictures a captioner described."""
-    return sum(bool(one.caption and not one.caption.error) for one in evidence.observations)
+    """Return how many pictures were described: by a model, where one described any."""
+    by_model = captioned_by_model(evidence)
+    captions = [one.caption for one in evidence.observations]
+    return sum(
+        bool(c and not c.error and not (by_model and c.backend == BUILT_IN)) for c in captions
+    )
 
 
 def _undescribed(evidence: Evidence) -> str:
@@ -247,19 +251,22 @@ def more(evidence: Evidence, *, was_written: bool = False) -> tuple[str, ...]:
 def _steps(evidence: Evidence, was_written: bool) -> Iterator[str]:
     path = evidence.info.path
     video = _argument(str(path)) + _window(evidence)
+    capped = any(notice.code == "cap" for notice in evidence.notices)
+    if capped:
+        yield "A higher cap, or none, would leave less out: see what was left out for it."
     if _unheard(evidence):
         yield (
             f"A subtitle file beside it ({safe(path.stem)}.srt or .vtt) would be used as its "
             "transcript: put one there and run it again."
         )
-    if evidence.observations and not _was_read(evidence):
+    if evidence.observations and not _was_read(evidence) and not capped:
         yield "Leave out --no-ocr to have the text on screen read."
     if evidence.observations and evidence.interval_s > _FINE_STEP_S:
         yield f"To look at a picture every second, at a higher cost: vidsum {video} --interval 1"
     if evidence.observations or evidence.transcript.segments:
         yield f"To get this evidence as a prompt for any chat model: vidsum bundle {video}"
     work = list(_work_for_models(evidence, was_written))
-    if work:
+    if work and not capped:
         yield f"Models on this machine could {listed(work)}: vidsum doctor says what is missing."
 
 

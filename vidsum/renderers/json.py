@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from vidsum.data import SCHEMA_VERSION, DroppedSample, MediaInfo, Observation, Result
+from vidsum.data import SCHEMA_VERSION, DroppedSample, MediaInfo, Notice, Observation, Result
 from vidsum.errors import VidsumError
 from vidsum.wording import escape_controls, path_text
 
@@ -40,7 +40,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "source": _source(evidence.info),
         "options": _plain(result.options),
         "partial": result.partial,
-        "warnings": _plain(evidence.notices),
+        "warnings": _plain(_warnings(result)),
         "failures": _plain(result.failures),
         "summary": _plain(result.summary),
         "timeline": _plain(result.bundle.timeline),
@@ -55,6 +55,14 @@ def as_object(result: Result) -> dict[str, Any]:
         },
         "receipt": _plain(result.receipt, exact=True),
     }
+
+
+def _warnings(result: Result) -> list[Notice]:
+    """Return what the user should know; what the summary left out for a cap came later."""
+    notices, spending = list(result.bundle.evidence.notices), result.receipt.spending
+    told = {notice.message for notice in notices}
+    late = spending.given_up if spending is not None else ()
+    return notices + [Notice("cap", line, True) for line in late if line not in told]
 
 
 def plain_json(value: Any) -> str:

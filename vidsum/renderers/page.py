@@ -20,6 +20,8 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
             quiet=True,
         ))  # fmt: skip
     blocks += [Paragraph(f"Note: {safe(n.message)}") for n in result.bundle.evidence.notices]
+    told = [notice.message for notice in result.bundle.evidence.notices]
+    blocks += [Paragraph(f"Note: {safe(line)}") for line in _left_out(result) if line not in told]
     blocks += [Paragraph(f"Failed: {safe(failure)}") for failure in result.failures]
     blocks.append(Paragraph(safe(summary.overview)))
     if summary.key_points:
@@ -41,6 +43,12 @@ def page(result: Result, *, with_timeline: bool = False) -> Page:
         blocks.append(Items(tuple(Item("", text=safe(line)) for line in summary.more)))
     blocks += [Heading("What it took"), *receipt.blocks(result.receipt)]
     return Page(safe(summary.title), tuple(blocks))
+
+
+def _left_out(result: Result) -> tuple[str, ...]:
+    """Return what was left out for a cap."""
+    spending = result.receipt.spending
+    return () if spending is None else spending.given_up
 
 
 def _facts(info: MediaInfo) -> str:

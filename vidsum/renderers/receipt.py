@@ -7,16 +7,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from vidsum.data import Direction, Modality, ModalityCost, Quoted, Receipt, Saving, StageCost, Total
+from vidsum.data import (
+    Direction,
+    Modality,
+    ModalityCost,
+    Quoted,
+    Receipt,
+    Saving,
+    Spending,
+    StageCost,
+    Total,
+)
 from vidsum.renderers.blocks import Block, Item, Items, Paragraph, Table
-from vidsum.renderers.figures import amount, money, rounded, seconds, usd
+from vidsum.renderers.figures import NANO, amount, money, rounded, seconds, usd
 from vidsum.wording import number, safe
 
 KINDS = {
     "text": "text", "image": "pictures", "audio": "sound", "video": "video",
     "image_gen": "made pictures", "video_gen": "made video",
 }  # fmt: skip
-_UNITS = {"audio_s": "s of sound", "speech_s": "s of speech"}
+_UNITS = {"audio_s": "s of sound", "speech_s": "s of speech", "sent_s": "s sent"}
 _READY = ("prepare", "identify")
 _ALWAYS = ("segments", "captions", "kept")
 _TOLD_S = 0.005
@@ -142,7 +152,7 @@ def calls(whole: Total) -> str:
         told, given = amount(whole.input_tokens), amount(whole.output_tokens)
         parts.append(f"{told} tokens in, {given} out")
     if whole.images:
-        parts.append(f"{whole.images} pictures")
+        parts.append(f"{whole.images} picture{'' if whole.images == 1 else 's'}")
     if whole.audio_s:
         parts.append(f"{rounded(whole.audio_s)} s of sound")
     if whole.failed_calls:
@@ -163,9 +173,19 @@ def _notes(receipt: Receipt) -> Iterator[str]:
     if receipt.prices is not None:
         yield f"Prices: {receipt.prices}."
     if receipt.spending is not None:
-        yield from (f"Left out for a cap: {line}" for line in receipt.spending.given_up)
+        yield from _passed(receipt.spending, receipt.total)
     if not receipt.recorded:
         yield "This run is not wholly in the ledger."
+    elif receipt.run_id is not None:
+        yield f"In the ledger: vidsum ledger show --run {receipt.run_id[:8]}."
+
+
+def _passed(spending: Spending, whole: Total) -> Iterator[str]:
+    """Yield the caps that were passed all the same: something took more than anybody knew."""
+    if spending.max_usd is not None and whole.usd_nano.value > Decimal(spending.max_usd) * NANO:
+        yield f"The cap of ${spending.max_usd} was passed: {money(whole.usd_nano)} was spent."
+    if spending.max_cu is not None and whole.cu.value > spending.max_cu:
+        yield f"The cap of {spending.max_cu:g} CU was passed: {amount(whole.cu, 'CU')} was spent."
 
 
 def _saving(saving: Saving) -> str:
@@ -186,5 +206,6 @@ def _quoted(quoted: Quoted, whole: Total) -> str:
         parts.append(f"{rounded(quoted.cu[0])}–{rounded(quoted.cu[2])} CU "
                      f"({amount(whole.cu) if whole.calls else '0'} used)")  # fmt: skip
     if quoted.usd is not None and (Decimal(quoted.usd[2]) or whole.usd_nano.value):
-        parts.append(f"${quoted.usd[0]}–${quoted.usd[2]} ({money(whole.usd_nano)} spent)")
+        least, _, most = (usd(int(Decimal(value) * NANO)) for value in quoted.usd)
+        parts.append(f"{least}–{most} ({money(whole.usd_nano)} spent)")
     return f"Estimated before ({quoted.depth}): {', '.join(parts)}."

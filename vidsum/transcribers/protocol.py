@@ -46,7 +46,8 @@ class TranscriptRequest:
     of sound that are done, ``warn`` one line for each source that was there but unreadable.
     ``heard`` is told how far a recogniser has come, after each window; ``resume`` is such a state
     of an earlier run of the same request, to go on from. ``word_times`` asks for words with times.
-    ``hears`` is asked before each stretch of so many seconds of speech whether to recognise it.
+    ``hears`` is asked before each stretch of so many seconds of speech whether to recognise it,
+    ``sending`` told the seconds of sound that are, once, however often they are heard.
     """
 
     info: MediaInfo
@@ -61,6 +62,7 @@ class TranscriptRequest:
     resume: Heard | None = None
     word_times: bool = False
     hears: Callable[[float], bool] = _all
+    sending: Callable[[float], None] = _ignore
 
 
 class Transcriber(Protocol):

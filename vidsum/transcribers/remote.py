@@ -114,6 +114,7 @@ class RemoteTranscriber(Transcriber):
     def _hear(self, block: Block, state: _State) -> None:
         """Take one block into the state, request by request. Raises: BackendFailed."""
         passages = [one for one in block.passages if state.request.hears(one.speech_s)]
+        state.request.sending(sum(one.samples.size for one in passages) / RATE_HZ)
         if passages and self._tells_times and self._takes_blocks:
             pieces = tuple(piece for passage in passages for piece in passage.pieces)
             found = self._recognised(Passage(pieces), state, whole=len(passages) > 1)

@@ -14,6 +14,7 @@ from vidsum.costs.tally import Tally
 from vidsum.data import Forecast, Need, Segment, Transcript
 from vidsum.errors import BackendMissing, OptionError
 from vidsum.languages import language_name, two_letters
+from vidsum.media.audio import RATE_HZ
 from vidsum.registry import Readiness, Work
 from vidsum.transcribers.gates import sift
 from vidsum.transcribers.protocol import Heard, Transcriber, TranscriptRequest
@@ -108,6 +109,7 @@ class WhisperTranscriber(Transcriber):
         """Take one block into the state, and report it."""
         candidates = []
         passages = [one for one in block.passages if state.request.hears(one.speech_s)]
+        state.request.sending(sum(one.samples.size for one in passages) / RATE_HZ)
         if passages:
             language = state.language or "en"
             heard = self._loaded().hear(passages, language, state.request.word_times)
