@@ -433,6 +433,23 @@ def test_runs_newest_first_and_by_the_beginning_of_their_name(ledger: Ledger) ->
             ledger.find_run(prefix)
 
 
+def test_the_newest_lines_come_in_their_order(journal: Ledger | Memory) -> None:
+    assert list(journal.newest(3)) == []
+    lines = [line() for _ in range(5)]
+    journal.write_all(lines)
+    assert list(journal.newest(3)) == lines[2:]
+    assert list(journal.newest(9)) == lines
+
+
+def test_the_calibration_with_a_model_counts(ledger: Ledger) -> None:
+    assert ledger.s_per_cu() is None
+    ledger.add_calibration("desk", "tiny.gguf", 8.0, "prefill-200")
+    ledger.add_calibration("desk", "", 2.0, "matrix products")
+    assert ledger.s_per_cu() == 8.0
+    ledger.add_calibration("desk", "other.gguf", 7.0, "prefill-200")
+    assert ledger.s_per_cu() == 7.0
+
+
 def test_calibrations(ledger: Ledger) -> None:
     first = ledger.add_calibration("desk", "tiny.gguf", 0.1 + 0.2, "prefill-200", {"threads": 4})
     ledger.add_calibration("desk", "other.gguf", 1e-9, "prefill-200")

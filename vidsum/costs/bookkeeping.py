@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import vidsum
 from vidsum.costs.budget import Amount, Budget, dollars
@@ -96,9 +96,8 @@ class Book:
         return self.past.spent_today() if self.past is not None else Spent()
 
     def history(self) -> Iterator[Entry]:
-        """Yield what the journal has of the last month; nothing when there is none."""
-        since = datetime.now(UTC) - _HISTORY
-        return iter(()) if self.past is None else self.past.entries(since=since)
+        """Yield the newest lines of the journal; nothing when there is none."""
+        return iter(()) if self.past is None else iter(self.past.newest(_HISTORY_LINES))
 
     def s_per_cu(self) -> Mapping[str, float]:
         """Return the seconds that a compute unit takes, by device; empty when nobody timed it."""
@@ -249,7 +248,8 @@ class Book:
                 self.writing_cpu_s += time.thread_time() - cpu_s
 
 
-_HISTORY = timedelta(days=30)
+_HISTORY_LINES = 5_000
+"""Enough to know how long things take, and read in a tenth of a second."""
 _STATUS = {"settle": "ok", "release": "not made", "fail": "unknown cost"}
 
 

@@ -92,6 +92,10 @@ class Journal(Protocol):
         """Yield the lines so far, in their order. Raises: OutputError."""
         ...
 
+    def newest(self, count: int) -> Sequence[Entry]:
+        """Return the newest lines, at most so many, the oldest first. Raises: OutputError."""
+        ...
+
     def s_per_cu(self) -> float | None:
         """Return how long a compute unit takes on this machine's cores, if that was timed."""
         ...
@@ -128,6 +132,11 @@ class Memory(Journal):
             if caps:
                 caps.check(entry, self._spent(entry.ts_utc))
             self._add_all((entry,))
+
+    def newest(self, count: int) -> Sequence[Entry]:
+        """See :class:`Journal`."""
+        with self._lock:
+            return tuple(self._lines[-count:])
 
     def s_per_cu(self) -> float | None:
         """See :class:`Journal`; nothing is timed here."""

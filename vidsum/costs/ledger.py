@@ -177,6 +177,11 @@ class Ledger(Journal):
             yield from (entry_of(row[1:]) for row in rows)
             last = rows[-1][0]
 
+    def newest(self, count: int) -> tuple[Entry, ...]:
+        """Return the newest lines, at most so many, the oldest first. Raises: OutputError."""
+        rows = self._rows(f"{SELECT} ORDER BY id DESC LIMIT ?", count)
+        return tuple(entry_of(row[1:]) for row in reversed(rows))
+
     def run_ids(self) -> tuple[RunLine, ...]:
         """Return all runs, those that began last first. Raises: OutputError."""
         rows = self._rows(
