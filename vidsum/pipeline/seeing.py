@@ -34,13 +34,11 @@ from vidsum.pipeline.hearing import Hearing
 from vidsum.pipeline.planning import Held, hold_for_summary, in_ranked_order, reading_ends_at
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.schedule import with_threads
+from vidsum.planner.facts import PICTURE_SIDE_PX, TEXT_SIDE_PX
 from vidsum.planner.ranking import candidates, rank
 from vidsum.registry import Work
 from vidsum.wording import shown
 
-TEXT_SIDE_PX = 1280
-PICTURE_SIDE_PX = 512
-"""Longest side of a sample: what reading text wants, and what describing alone wants."""
 _TOLD_WAIT_S = 0.05
 
 
