@@ -16,7 +16,7 @@ from vidsum.data import Result
 from vidsum.renderers.page import page
 from vidsum.renderers.text import text
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 CLIPS = (
     "bbb_30s.webm", "bottles.mp4", "chaplin.mp4", "corridor_people.mp4", "failing_audio.mp4",

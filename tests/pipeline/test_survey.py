@@ -299,7 +299,7 @@ def test_models_of_a_provider_and_their_prices(scenes: Path) -> None:
 
 def test_the_text_on_screen_that_a_model_will_be_told_is_counted(talk: Path) -> None:
     with ScriptedProvider(provider_step) as provider:
-        options = replace(far(provider.url), ocr=True, transcriber="subtitles", end_s=60.0)
+        options = replace(far(provider.url), ocr=True, transcriber="subtitles", end_s=25.0)
         found, result = check(talk, options)
     assert any(e.kind == "text" for e in result.bundle.timeline)
     told = found.estimate.facts.timeline_tokens
