@@ -338,6 +338,7 @@ def test_speech_under_a_cap_is_recognised_in_parts_of_all_of_it(
     assert 3 <= lengths[0] < lengths[1] < 18
 
 
+@pytest.mark.slow
 def test_speech_that_no_cap_allows(
     said: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -473,6 +474,7 @@ def test_seconds_bound_what_is_read(
     assert found["transcript"]["segments"]
 
 
+@pytest.mark.slow
 def test_seconds_that_are_enough_change_nothing(
     talk: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -602,6 +604,7 @@ def test_a_video_that_does_not_say_how_long_it_is(
         assert run([*map(str, (video, *sees_at(provider.url))), "--max-usd", "1", "-q"]) == 2
 
 
+@pytest.mark.slow
 def test_speech_of_a_video_that_does_not_say_how_long_it_is(
     said: Path, home: Path, capfd: pytest.CaptureFixture[str], endless: Callable[[Path], Path]
 ) -> None:

@@ -144,6 +144,7 @@ def test_a_server_sees_what_a_local_model_sees(
         assert found["summary"][key] == here["summary"][key]
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_ends_with_5_and_loses_nothing(
     scene_film: Film, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,10 @@ from footage import ffmpeg, peak_bytes
 from vidsum.media.plan import Grid
 from vidsum.media.process import Decoder
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="reads /proc"),
+]
 
 MINUTES = (2, 60)
 ALLOWED_BYTES = 60 * 1024**2

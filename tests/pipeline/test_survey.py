@@ -297,6 +297,7 @@ def test_models_of_a_provider_and_their_prices(scenes: Path) -> None:
         "describe", "transcript", "reason"}  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_text_on_screen_that_a_model_will_be_told_is_counted(talk: Path) -> None:
     with ScriptedProvider(provider_step) as provider:
         options = replace(far(provider.url), ocr=True, transcriber="subtitles", end_s=25.0)
