@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 import pytest
+from real_clips import CLIPS
 
 from vidsum import api
 from vidsum.config import Options
@@ -18,11 +19,6 @@ from vidsum.renderers.text import text
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
-CLIPS = (
-    "bbb_30s.webm", "bottles.mp4", "chaplin.mp4", "corridor_people.mp4", "failing_audio.mp4",
-    "fades.mp4", "fire_rotated.mp4", "rabbit.mp4", "smpte.mp4", "no_duration.webm",
-    "transparent.webm", "one_pixel.mp4", "cover_art.mp3", "jfk.flac", "beckett.wav",
-)  # fmt: skip
 UNKNOWABLE = re.compile(
     r"\b(person|people|man|woman|men|women|face|dog|cat|bird|rabbit|car|plane|indoors?|outdoors?|"
     r"walks?|stands?|camera moves?)\b", re.IGNORECASE,

@@ -348,6 +348,8 @@ def test_a_failure_of_the_eyes_ends_the_ears(
     with pytest.raises(BackendFailed, match="the captioner broke"):
         api.extract(run)
     assert max(heard, default=0.0) < 3500
+    ended = {line.stage: line for line in run.meter.book.lines()}
+    assert (ended["decode"].status, ended["decode"].error_class) == ("failed", "BackendFailed")
 
 
 def test_a_stretch_without_pictures_is_said_and_the_sound_is_used(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from footage import film, srt
 from models import MMPROJ, VLM, WHISPER
+from real_clips import CLIPS
 from reasoner.writers import honest
 from scenes import random_scenes
 from scripted_provider import Answer, Call, ScriptedProvider, fails, says
@@ -48,11 +49,6 @@ model = "ear"
 audio_usd_per_min = 0.006
 date = "2026-11-20"
 """
-CLIPS = (
-    "bbb_30s.webm", "bottles.mp4", "chaplin.mp4", "corridor_people.mp4", "failing_audio.mp4",
-    "fades.mp4", "fire_rotated.mp4", "rabbit.mp4", "smpte.mp4", "no_duration.webm",
-    "transparent.webm", "one_pixel.mp4", "cover_art.mp3", "jfk.flac", "beckett.wav",
-)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

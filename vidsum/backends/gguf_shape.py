@@ -131,6 +131,7 @@ class _Head:
         return self.number(_number(kind))
 
     def tensor(self) -> _Tensor:
+        """Return the next tensor's name, dimensions and type. Raises: _Unreadable."""
         name = self.text()
         count = self.number(_U32)
         if name is None or count > _MOST_DIMENSIONS:

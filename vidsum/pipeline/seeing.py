@@ -127,6 +127,10 @@ class _Eyes:
         self._run.listen(StageStarted("looking", "samples", total))
         try:
             overlay = self._look()
+        except BaseException as exc:
+            for account in self._accounts.values():
+                account.error = type(exc).__name__
+            raise
         finally:
             self._account()
         told = f"{len(self._observations)} kept, {len(self._dropped)} dropped"
