@@ -25,7 +25,7 @@ from vidsum.data import (
     Caption,
     Chapter,
     ChapterMark,
-    KeyPoint,
+    Claim,
     Segment,
     Summary,
     TextLine,
@@ -47,7 +47,7 @@ def summary(*args: object, **kwargs: object) -> Summary:
     return REASONER.summarize(bundle(*args, **kwargs))  # type: ignore[arg-type]
 
 
-def points(found: Summary) -> list[KeyPoint]:
+def points(found: Summary) -> list[Claim]:
     return [*found.key_points, *(chapter.gist for chapter in found.chapters if chapter.gist)]
 
 
@@ -583,7 +583,7 @@ def test_nothing_is_invented(screens: list[Screen], texts: list[str], language: 
     assert all(chapter.title for chapter in found.chapters)
 
 
-def grounded(made: Bundle, claims: list[KeyPoint]) -> None:
+def grounded(made: Bundle, claims: list[Claim]) -> None:
     """Each claim stands word for word in the timeline entries that it names."""
     by_id = {entry.id: entry for entry in made.timeline}
     for claim in claims:

@@ -12,10 +12,10 @@ from vidsum.data import (
     Bundle,
     Caption,
     Chapter,
+    Claim,
     Coverage,
     DroppedSample,
     Evidence,
-    KeyPoint,
     MediaInfo,
     ModalityCost,
     Notice,
@@ -73,7 +73,7 @@ def result() -> Result:
         TimelineEntry("s1", "speech", 1.0, 4.5, "Water boils at 100 degrees.", "subtitles"),
         TimelineEntry("c2", "caption", 10.0, 62.5, "![x](http://evil/x.png)\x1b[31m", "builtin"),
     )
-    point = KeyPoint("Water boils at 100 degrees.", 1.0, 4.5, ("s1",), True)
+    point = Claim("Water boils at 100 degrees.", 1.0, 4.5, ("s1",), True)
     summary = Summary(
         "Boiling *water*", "A 1:02 video about [water](http://evil) and \x1b[2Jmore.",
         (point,),
@@ -96,8 +96,8 @@ def result() -> Result:
 @pytest.fixture
 def written(result: Result) -> Result:
     """The same video, summed up by a model that another backend let down and that is hostile."""
-    quoted = KeyPoint("Water boils at 100 degrees.", 1.0, 4.5, ("s1",), True)
-    stated = KeyPoint("Steam is <script>x</script> vapour.", 1.0, 62.5, ("s1", "c2"), False)
+    quoted = Claim("Water boils at 100 degrees.", 1.0, 4.5, ("s1",), True)
+    stated = Claim("Steam is <script>x</script> vapour.", 1.0, 62.5, ("s1", "c2"), False)
     summary = Summary(
         "![Boiling](http://evil/x.png)", "## On boiling, and on [steam](http://evil).",
         (quoted, stated),

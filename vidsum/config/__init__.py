@@ -39,6 +39,7 @@ from vidsum.registry import STAGES, TIERS
 
 ENV_PREFIX = "VIDSUM_"
 FORMATS = ("md", "json", "txt")
+LENGTHS = ("short", "medium", "long")
 _UNIT = re.compile(r"_(s|px|dir|tokens)$")
 
 
@@ -128,6 +129,35 @@ class Options:
         None, context_size,
         "Tokens that --reason-model takes at once; longer videos are summarised in sections. "
         "Default: what the model says.", metavar="TOKENS",
+    )  # fmt: skip
+    length: str = _option(
+        "medium", one_of(*LENGTHS), "How much the summary or the answer tells.", choices=LENGTHS
+    )
+    style: str | None = _option(
+        None, words,
+        "What the summary is for: a file in prompts/styles (lecture, meeting, archive, silent, or "
+        "one of your own in --prompts). A model follows it; quoted summaries do not.",
+        metavar="NAME",
+    )  # fmt: skip
+    context: str | None = _option(
+        None, words,
+        "What you know of the video: words, or a text file. It is given as a fact that claims may "
+        "name.", metavar="TEXT|FILE",
+    )  # fmt: skip
+    max_evidence_tokens: int | None = _option(
+        None, counting,
+        "Give the model at most this much of the timeline; repeats give way first, the rest "
+        "evenly over the video. Default: all of it.", metavar="TOKENS",
+    )  # fmt: skip
+    second_look: int | None = _option(
+        None, whole,
+        "How many moments the model that writes the summary may ask to see again; 0 for none. "
+        "Default: 3 where a model describes the pictures.", metavar="N",
+    )  # fmt: skip
+    cache: bool = _option(
+        True, yes_no,
+        "Use what earlier runs found in the same video with the same settings, and keep what "
+        "this one finds.", switch=True,
     )  # fmt: skip
     threads: int | None = _option(
         None, counting, "Threads for local models. Default: the cores of this machine.",

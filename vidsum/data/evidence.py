@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from vidsum.data.source import MediaInfo
+from vidsum.data.source import Fact, MediaInfo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -246,7 +246,8 @@ class Evidence:
     """All that the eyes and ears of the program found in one video.
 
     ``interval_s`` is how far apart the samples were asked for. ``overlay`` is text that stays on
-    screen throughout (a channel's mark); it is taken out of the observations.
+    screen throughout (a channel's mark); it is taken out of the observations. ``facts`` came with
+    the file: its name, its tags, what files beside it and ``--context`` say.
     """
 
     info: MediaInfo
@@ -259,3 +260,4 @@ class Evidence:
     interval_s: float
     overlay: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+    facts: tuple[Fact, ...] = ()

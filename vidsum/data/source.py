@@ -56,6 +56,18 @@ class ChapterMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that came with the file and was not found out: a title, a date, a description.
+
+    ``source`` says where it stands ("tag title", "talk.info.json", "--context").
+    """
+
+    name: str
+    value: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class MediaInfo:
     """What the container says of itself, before anything is decoded.
 

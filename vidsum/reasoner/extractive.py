@@ -11,7 +11,7 @@ from typing import Final
 
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
-from vidsum.data import Bundle, Chapter, Evidence, KeyPoint, Summary
+from vidsum.data import Bundle, Chapter, Claim, Evidence, Summary
 from vidsum.languages import same_language
 from vidsum.reasoner.basis import method, more
 from vidsum.reasoner.looks import tall_lines
@@ -116,9 +116,9 @@ def _chapters(
     return tuple(chapters)
 
 
-def _quoted(words: Material, indices: Iterable[int]) -> tuple[KeyPoint, ...]:
+def _quoted(words: Material, indices: Iterable[int]) -> tuple[Claim, ...]:
     """Return sentences as key points, with their times and evidence."""
     sentences = [words.quotables[index].sentence for index in indices]
     return tuple(
-        KeyPoint(one.text, one.start_s, one.end_s, one.evidence, quoted=True) for one in sentences
+        Claim(one.text, one.start_s, one.end_s, one.evidence, quoted=True) for one in sentences
     )

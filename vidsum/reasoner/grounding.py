@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, TypeVar
 
-from vidsum.data import Bundle, Chapter, KeyPoint, TimelineEntry
+from vidsum.data import Bundle, Chapter, Claim, TimelineEntry
 from vidsum.reasoner.answer import Answer, ChapterPoint, Malformed, Notes, Point
 from vidsum.reasoner.verbatim import Wording, only_true_quotes, without_marks, words
 from vidsum.reasoner.wording import shortened
@@ -59,7 +59,7 @@ class Grounded:
 
     title: str
     overview: str
-    key_points: tuple[KeyPoint, ...]
+    key_points: tuple[Claim, ...]
     chapters: tuple[Chapter, ...]
     names: tuple[str, ...]
     caveats: tuple[str, ...]
@@ -72,7 +72,7 @@ class GroundedNotes:
     start_s: float
     end_s: float
     gist: str
-    points: tuple[KeyPoint, ...]
+    points: tuple[Claim, ...]
 
 
 class Ground:
@@ -116,8 +116,8 @@ class Ground:
             raise Malformed(f"{key}: It says nothing.")
         return told
 
-    def _points(self, points: Sequence[Point]) -> tuple[KeyPoint, ...]:
-        found: dict[str, KeyPoint] = {}
+    def _points(self, points: Sequence[Point]) -> tuple[Claim, ...]:
+        found: dict[str, Claim] = {}
         for one in points:
             point = self._point(one.text, one.evidence)
             if point is None:
@@ -134,7 +134,7 @@ class Ground:
         last = len(items) - 1
         return tuple(items[round(place * last / (_MOST - 1))] for place in range(_MOST))
 
-    def _point(self, text: str, evidence: Sequence[str]) -> KeyPoint | None:
+    def _point(self, text: str, evidence: Sequence[str]) -> Claim | None:
         """Return a statement with its entries and their times; None if it names none.
 
         Ids may stand in the text as well. What is said word for word in the video needs no id.
@@ -148,7 +148,7 @@ class Ground:
         if not told or not ids:
             return None
         start_s, end_s = self._span(spoken or [self._entries[one] for one in ids])
-        return KeyPoint(told, start_s, end_s, ids, quoted=bool(spoken))
+        return Claim(told, start_s, end_s, ids, quoted=bool(spoken))
 
     def _spoken(self, text: str, ids: Sequence[str]) -> tuple[TimelineEntry, ...]:
         """Return the entries in which a whole statement stands word for word."""
@@ -208,7 +208,7 @@ class Ground:
                 kept.append((time_s, title, one))
         return kept
 
-    def _gist(self, one: ChapterPoint) -> KeyPoint | None:
+    def _gist(self, one: ChapterPoint) -> Claim | None:
         gist = self._point(one.gist, [*one.evidence, *_ID.findall(one.start)])
         self.removed["points"] += gist is None and bool(one.gist.strip())
         return gist

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Final
 
-from vidsum.data import Bundle, KeyPoint, TimelineEntry
+from vidsum.data import Bundle, Claim, TimelineEntry
 from vidsum.reasoner.answer import (
     Answer,
     Limits,
@@ -178,7 +178,7 @@ class Reduction:
                 raise self._too_small()
 
 
-def _point(point: KeyPoint) -> dict[str, object]:
+def _point(point: Claim) -> dict[str, object]:
     return {
         "ids": list(point.evidence),
         "from": round(point.start_s),

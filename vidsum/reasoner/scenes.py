@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from vidsum.data import Bundle, KeyPoint, TimelineEntry
+from vidsum.data import Bundle, Claim, TimelineEntry
 
 BUILT_IN: Final = "builtin"
 """The captioner that measures pictures and recognises nothing on them."""
@@ -25,7 +25,7 @@ def described(bundle: Bundle) -> list[TimelineEntry]:
     ]  # fmt: skip
 
 
-def scenes(bundle: Bundle, most: int = _MOST) -> tuple[KeyPoint, ...]:
+def scenes(bundle: Bundle, most: int = _MOST) -> tuple[Claim, ...]:
     """Return descriptions as key points: even over the time, and no two that say the same.
 
     The time is cut into ``most`` stretches; each gives the description that is least like those
@@ -39,7 +39,7 @@ def scenes(bundle: Bundle, most: int = _MOST) -> tuple[KeyPoint, ...]:
         best = min(stretch, key=lambda entry: (_likeness(entry, taken), entry.start_s))
         if _likeness(best, taken) < _LIKE:
             taken.append(best)
-    return tuple(KeyPoint(e.text, e.start_s, e.end_s, (e.id,), quoted=False) for e in taken)
+    return tuple(Claim(e.text, e.start_s, e.end_s, (e.id,), quoted=False) for e in taken)
 
 
 def _stretches(entries: Sequence[TimelineEntry], count: int) -> list[list[TimelineEntry]]:
