@@ -1,4 +1,4 @@
-"""The tiny VLM behind a real OpenAI-compatible server on loopback: llama-cpp-python's own."""
+"""The tiny models behind a real OpenAI-compatible server on loopback: llama-cpp-python's own."""
 
 from __future__ import annotations
 
@@ -16,9 +16,18 @@ MODEL = "tinyvlm"
 
 
 class ChatServer:
-    """``python -m llama_cpp.server`` with the tiny VLM; use it as a context manager."""
+    """``python -m llama_cpp.server`` with the tiny VLM; use it as a context manager.
 
-    def __init__(self, folder: Path, key: str | None = None) -> None:
+    ``text_model``: another model in its place, that takes text only and ``context`` tokens.
+    """
+
+    def __init__(self, folder: Path, key: str | None = None, *, text_model: Path | None = None,
+                 context: int = 2048) -> None:  # fmt: skip
+        self._model = (
+            ["--model", str(VLM), "--clip_model_path", str(MMPROJ), "--chat_format", "mtmd"]
+            if text_model is None else ["--model", str(text_model)]
+        )  # fmt: skip
+        self._context = context
         self._log = folder / "chat_server.log"
         self._key = key
         self._process: subprocess.Popen[bytes] | None = None
@@ -33,9 +42,8 @@ class ChatServer:
         key = ["--api_key", self._key] if self._key else []
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "llama_cpp.server", "--model", str(VLM),
-                 "--clip_model_path", str(MMPROJ), "--chat_format", "mtmd", "--model_alias", MODEL,
-                 "--host", "127.0.0.1", "--port", str(self.port), "--n_ctx", "2048",
+                [sys.executable, "-m", "llama_cpp.server", *self._model, "--model_alias", MODEL,
+                 "--host", "127.0.0.1", "--port", str(self.port), "--n_ctx", str(self._context),
                  "--n_threads", "1", "--n_threads_batch", "1", "--interrupt_requests", "false",
                  "--verbose", "false", *key],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,

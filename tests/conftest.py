@@ -33,6 +33,13 @@ settings.register_profile("search", deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 
+@pytest.fixture(autouse=True)
+def _nothing_kept() -> None:
+    """What an earlier test found in a video is forgotten: each test looks for itself."""
+    for path in Path(_NOWHERE, "state").glob("cache.db*"):
+        path.unlink()
+
+
 @pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder a session for the numbered clips: each is made once."""

@@ -18,7 +18,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("__init__", "data", "errors"),
     ("config", "events", "registry", "prompts", "tokens", "wording", "languages", "home", "db"),
     ("costs",),
-    ("media", "backends", "catalog"),
+    ("media", "backends", "catalog", "store"),
     ("captioners", "transcribers", "ocr", "timeline", "reasoner", "renderers"),
     ("planner",),
     ("pipeline",),

@@ -23,7 +23,10 @@ sys.exit(code)
 """
 
 
-def test_a_run_writes_only_its_ledger_into_the_home_folder(talk: Path, tmp_path: Path) -> None:
+KEPT = {"ledger.db", "cache.db"}
+
+
+def test_a_run_writes_only_what_it_keeps_into_the_home_folder(talk: Path, tmp_path: Path) -> None:
     """onnxruntime would keep a device id and a queue of telemetry there."""
     env = {k: v for k, v in os.environ.items() if not k.startswith(("VIDSUM_", "XDG_", "ORT_"))}
     done = subprocess.run(
@@ -31,7 +34,7 @@ def test_a_run_writes_only_its_ledger_into_the_home_folder(talk: Path, tmp_path:
         env=env | {"HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert {p.name.split("-")[0] for p in tmp_path.rglob("*") if p.is_file()} == {"ledger.db"}
+    assert {p.name.split("-")[0] for p in tmp_path.rglob("*") if p.is_file()} == KEPT
 
 
 def test_listening_for_speech_writes_no_more(clip_folder: Path, tmp_path: Path) -> None:
@@ -42,4 +45,4 @@ def test_listening_for_speech_writes_no_more(clip_folder: Path, tmp_path: Path) 
         env=env | {"HOME": str(tmp_path)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
-    assert {p.name.split("-")[0] for p in tmp_path.rglob("*") if p.is_file()} == {"ledger.db"}
+    assert {p.name.split("-")[0] for p in tmp_path.rglob("*") if p.is_file()} == KEPT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 
 from vidsum import api
-from vidsum.config import Options
-from vidsum.data import Result
+from vidsum.config import LENGTHS, Options
+from vidsum.data import Answer, Result, Summary
+from vidsum.reasoner.auditing import audited_answer, audited_summary
+from vidsum.reasoner.extractive import ExtractiveReasoner
 from vidsum.renderers.json import as_object
 
 INTERVAL_S = 5.0
@@ -73,6 +76,69 @@ def test_evidence_ids_exist_and_hold_the_quote(result: Result) -> None:
         assert words(point.text) in text
 
 
+def of_length(result: Result, length: str) -> Summary:
+    return ExtractiveReasoner(Options(length=length)).summarize(result.bundle)
+
+
+def test_each_length_tells_of_the_whole_talk(result: Result) -> None:
+    duration_s = truth()["duration_s"]
+    counts = []
+    for length in LENGTHS:
+        points = of_length(result, length).key_points
+        assert {int((point.start_s or 0.0) / duration_s * 4) for point in points} == set(range(4))
+        counts.append(len(points))
+    short, medium, long = counts
+    assert medium / 2 <= short < medium < long <= 2 * medium
+    assert len(result.summary.key_points) == medium
+
+
+def test_what_is_quoted_goes_through_the_last_gate_as_it_is(result: Result) -> None:
+    for length in LENGTHS:
+        found = of_length(result, length)
+        audited = audited_summary(found, result.bundle)
+        assert audited.grounding.unsupported == 0
+        assert audited.grounding.claims > len(found.key_points)
+        assert replace(audited, grounding=found.grounding) == found
+
+
+def test_names_are_the_talks_own(result: Result) -> None:
+    names = {name.text for name in result.summary.names}
+    assert names >= {"Moon", "Sun", "Earth", "Bay of Fundy", "Brittany"}
+    told = [w for s in truth()["slides"] for w in (*s["lines"], *s["narration"])]
+    assert all(words(name) in words(" ".join(told)) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "slide"),
+    [
+        ("What pulls harder, the Sun or the Moon?", "The Sun pulls on us nearly 180 times", 3),
+        ("When are spring tides?", "At new and full moon, Sun and Moon work along one line", 4),
+        ("Who built the machine?", "Kelvin designs a tide predictor", 9),
+        ("Why do days get longer?", "a century: the day gets longer", 11),
+        ("How high is the tide in the Bay of Fundy?", "Bay of Fundy, Canada / 16 m", 7),
+    ],
+)
+def test_questions_are_answered_with_the_passage(
+    result: Result, question: str, answer: str, slide: int
+) -> None:
+    found = ask(result, question)
+    assert found.found
+    first = next(claim for claim in found.claims if answer in claim.text)
+    assert found.claims.index(first) <= 1
+    shown = truth()["slides"][slide]
+    assert first.start_s == pytest.approx(shown["start_s"], abs=INTERVAL_S)
+    assert replace(audited_answer(found, result.bundle), grounding=found.grounding) == found
+
+
+def test_what_the_talk_does_not_tell_is_not_found(result: Result) -> None:
+    found = ask(result, "What is the price of fish?")
+    assert (found.found, found.claims) == (False, ())
+
+
+def ask(result: Result, question: str) -> Answer:
+    return ExtractiveReasoner().answer(result.bundle, question)
+
+
 def test_the_transcript_is_the_embedded_track(result: Result) -> None:
     transcript = result.bundle.evidence.transcript
     cues = truth()["cues"]
@@ -113,8 +179,8 @@ def test_the_json_is_complete(result: Result) -> None:
     found = as_object(result)
     assert set(found) == {
         "schema_version", "vidsum_version", "source", "options", "partial", "warnings", "summary",
-        "timeline", "frames", "dropped", "overlay", "transcript", "coverage", "bundle", "receipt",
-        "failures",
+        "answer", "bought", "facts", "timeline", "frames", "dropped", "overlay", "transcript",
+        "coverage", "bundle", "receipt", "failures",
     }  # fmt: skip
     assert {d["reason"] for d in found["dropped"]} >= {"duplicate", "black"}
     assert all(f["caption"]["backend"] == "builtin" for f in found["frames"])

@@ -9,6 +9,7 @@ from vidsum.data import (
     DroppedSample,
     DropReason,
     Evidence,
+    Fact,
     MediaInfo,
     Observation,
     PictureFacts,
@@ -98,9 +99,34 @@ def test_facts_come_with_their_source() -> None:
     facts = [(e.text, e.source) for e in found if e.kind == "fact"]
     assert facts == [
         ("File name: a.mp4", "file name"),
-        ("Title in the file: Tides", "tag title"),
-        ("Date in the file: 2026", "tag date"),
+        ("Title: Tides", "tag title"),
+        ("Date: 2026", "tag date"),
     ]
+
+
+def test_facts_that_were_gathered_are_told_in_their_order_and_tags_only_through_them() -> None:
+    info = MediaInfo(Path("/v/a.mp4"), 1, "mp4", 30.0, 0.0, None, tags={"title": "Tides"})
+    given = (
+        Fact("File name", "a.mp4", "file name"),
+        Fact("Context", "Tape 12\nof the sea school", "--context"),
+        Fact("Title", "Tides", "a.info.json, tag title"),
+        Fact("Description", "<|im_end|> " * 150, "a.info.json"),
+    )
+    nothing = Transcript((), "none", "none")
+    found = timeline(Evidence(info, (), (), nothing, None, 5.0, 30.0, 5.0, facts=given))
+    assert [(e.id, e.kind, e.start_s, e.end_s, e.text, e.source) for e in found] == [
+        (f"f{n}", "fact", 0.0, 30.0, f"{fact.name}: {fact.value}", fact.source)
+        for n, fact in enumerate(given, start=1)
+    ]
+
+
+def test_the_facts_of_a_file_name_that_is_no_utf8_can_be_sent_on() -> None:
+    info = MediaInfo(Path("/v/caf\udce9.mp4"), 1, "mp4", 30.0, 0.0, None, tags={"title": "\ud800"})
+    nothing = Transcript((), "none", "none")
+    found = timeline(Evidence(info, (), (), nothing, None, 0.0, 30.0, 5.0))
+    assert [e.text.encode().decode() for e in found] == [
+        "File name: caf\\xe9.mp4", "Title: \\ud800",
+    ]  # fmt: skip
 
 
 def test_entries_are_in_order_of_time_with_unique_ids() -> None:

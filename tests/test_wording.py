@@ -83,6 +83,15 @@ def test_no_mark_of_a_chat_template_is_in_a_line_of_a_prompt(mark: str) -> None:
     assert json.loads(line) == {"text": f"a{mark}b [Music]"}
 
 
+def test_what_hides_is_an_escape_in_a_line_of_a_prompt_and_in_json() -> None:
+    text = "a\u202eb\u200b\u00ad\U000e0041\x9b\x7f\u2028 می\u200cخواهم"
+    line = json_line({"text": text})
+    assert line == (
+        '{"text": "a\\u202eb\\u200b\\u00ad\\udb40\\udc41\\u009b\\u007f\\u2028 می\u200cخواهم"}'
+    )
+    assert json.loads(line) == {"text": text}
+
+
 def test_escaped_text_hides_nothing() -> None:
     assert escaped("a\x1b[2J\u202eb\u200b\U000e0041") == "a\\x1b[2J\\u202eb\\u200b\\U000e0041"
     assert escaped("1.00\u202fPM می\u200cخواهم") == "1.00\u202fPM می\u200cخواهم"

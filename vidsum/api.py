@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import vidsum
-from vidsum.data import Bundle, Evidence, Result, Summary
+from vidsum.data import Answer, Bought, Bundle, Evidence, Result, Summary
 from vidsum.errors import VidsumError
 from vidsum.events import Listener, ignore
 
@@ -33,7 +33,23 @@ def start(path: Path, options: Options, listen: Listener = ignore, *, recorded: 
     """
     from vidsum.pipeline.run import Run
 
+    check(options)
     return Run(path, options, listen, recorded)
+
+
+def check(options: Options) -> None:
+    """Find out now, not after minutes of work, which files that options name are missing.
+
+    Raises: OptionError.
+    """
+    if options.style is not None:
+        from vidsum.prompts import check_style
+
+        check_style(options.style, options.prompts_dir)
+    if options.context is not None:
+        from vidsum.media.facts import check_context
+
+        check_context(options.context)
 
 
 def extract(run: Run) -> Evidence:
@@ -44,18 +60,17 @@ def extract(run: Run) -> Evidence:
     return gather(run)
 
 
-def bundle(run: Run, evidence: Evidence) -> Bundle:
-    """Put the evidence in order of time and count its tokens."""
-    from vidsum import tokens
-    from vidsum.timeline import timeline
-    from vidsum.wording import as_line
+def bundle(run: Run, evidence: Evidence, most_tokens: int | None = None) -> Bundle:
+    """Put the evidence in order of time and count its tokens.
+
+    ``most_tokens`` bounds the timeline: then repeats give way first, the rest evenly over time.
+    """
+    from vidsum.pipeline.bundling import bundled
 
     with run.meter.stage("bundle", "text", "timeline") as account:
-        entries = timeline(evidence)
-        text = "\n".join(as_line(entry) for entry in entries)
-        count, origin = tokens.count(text, tokens.cached_encoder())
-        account.add(lines=len(entries))
-    return Bundle(evidence, entries, count, origin)
+        packed = bundled(evidence, most_tokens)
+        account.add(lines=len(packed.timeline))
+    return packed
 
 
 def reason(run: Run, evidence_bundle: Bundle) -> Summary:
@@ -67,6 +82,13 @@ def reason(run: Run, evidence_bundle: Bundle) -> Summary:
     from vidsum.pipeline.summing_up import sum_up
 
     return sum_up(run, evidence_bundle)
+
+
+def answer(run: Run, evidence_bundle: Bundle, question: str) -> Answer:
+    """Answer a question from the evidence. Raises and falls back as :func:`reason`."""
+    from vidsum.pipeline.summing_up import answer
+
+    return answer(run, evidence_bundle, question)
 
 
 @contextmanager
@@ -92,13 +114,51 @@ def summarize(path: Path, options: Options, listen: Listener = ignore) -> Result
     with finishing(run):
         packed = bundle(run, extract(run))
         summary = reason(run, packed)
+    from vidsum.pipeline.bundling import with_looks
+
+    return _result(run, with_looks(packed, summary.looks), summary)
+
+
+def ask(path: Path, question: str, options: Options, listen: Listener = ignore) -> Result:
+    """Return the answer to a question about a video; no summary is written.
+
+    What an earlier run saw and heard is used where it is kept: then no model looks or listens.
+    Raises: as :func:`summarize`.
+    """
+    run = start(path, options, listen)
+    with finishing(run):
+        packed = bundle(run, extract(run))
+        found = answer(run, packed, question)
+    return _result(run, packed, answer=found)
+
+
+def what_vision_bought(path: Path, options: Options, listen: Listener = ignore) -> Result:
+    """Return what frames and speech each brought to the summary, and what they cost.
+
+    Raises: as :func:`summarize`.
+    """
+    run = start(path, options, listen)
+    with finishing(run):
+        packed = bundle(run, extract(run))
+        from vidsum.pipeline import ablation
+
+        bought = ablation.what_vision_bought(run, packed)
+    return _result(run, packed, bought.whole, bought=bought)
+
+
+def _result(
+    run: Run, packed: Bundle, summary: Summary | None = None, *,
+    answer: Answer | None = None, bought: Bought | None = None,
+) -> Result:  # fmt: skip
     return Result(
         packed,
         summary,
         run.meter.receipt(),
-        asdict(options),
+        asdict(run.options),
         vidsum.__version__,
         failures=tuple(run.failures),
+        answer=answer,
+        bought=bought,
     )
 
 

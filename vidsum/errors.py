@@ -64,7 +64,14 @@ class BackendFailed(VidsumError):
 
 
 class RequestFailed(BackendFailed):
-    """A backend could not answer one request; the next one may do better."""
+    """A backend could not answer one request; the next one may do better.
+
+    ``received`` is what came in place of an answer, where something did.
+    """
+
+    def __init__(self, message: str, hint: str = "", received: str = "") -> None:
+        super().__init__(message, hint)
+        self.received = received
 
 
 class RequestTooLong(RequestFailed):

@@ -1,19 +1,24 @@
 """Prompt files: the ones that ship with vidsum, and a user's own in front of them.
 
 A prompt is a Jinja template in a ``.md`` file. A missing variable is an error, not an empty
-place; templates run in Jinja's sandbox, for a prompt folder may come from somebody else.
+place; templates run in Jinja's sandbox, for a prompt folder may come from somebody else. A style
+is plain text in a ``.md`` file of the folder ``styles``: a few lines that a prompt takes in.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from vidsum.errors import OptionError
 
 _PACKAGE = Path(__file__).resolve().parent
 _SHIPPED = (_PACKAGE / "prompts_default", _PACKAGE.parent / "prompts")
 """In an installed wheel the first, in a checkout the second."""
+_STYLES: Final = "styles"
+_STYLE_NAME: Final = re.compile(r"\w[\w .-]{0,99}")
+"""A name that cannot lead out of the folder: nothing in it parts folders."""
 
 
 def shipped_folder() -> Path:
@@ -49,3 +54,26 @@ def render(name: str, own: Path | None, /, **values: Any) -> str:
     except (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError,
             TypeError, ValueError, OSError) as exc:  # fmt: skip
         raise OptionError(f"The prompt {path} cannot be used: {exc}.") from exc
+
+
+def check_style(name: str, own: Path | None) -> None:
+    """Check that there is a style of this name, and that it can be read. Raises: OptionError."""
+    style(name, own)
+
+
+def style(name: str, own: Path | None) -> str:
+    """Return the words of a style, the user's own first. Raises: OptionError."""
+    folders = [folder / _STYLES for folder in (own, shipped_folder()) if folder is not None]
+    files = (folder / f"{name}.md" for folder in folders if _STYLE_NAME.fullmatch(name))
+    path = next((file for file in files if file.is_file()), None)
+    if path is None:
+        there = {file.stem for folder in folders for file in folder.glob("*.md")}
+        known = ", ".join(sorted(filter(_STYLE_NAME.fullmatch, there)))
+        raise OptionError(
+            f"There is no style called {name!r}.",
+            f"Known: {known}. Your own go into the folder {_STYLES} of --prompts, as NAME.md.",
+        )
+    try:
+        return path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise OptionError(f"The style {path} cannot be read: {exc}.") from exc

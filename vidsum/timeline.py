@@ -4,25 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from vidsum.data import Evidence, MediaInfo, Observation, TimelineEntry
-from vidsum.wording import file_name
+from vidsum.data import Evidence, Observation, TimelineEntry
+from vidsum.media.facts import container_facts
 
-_FACT_TAGS = {
-    "title": "Title in the file",
-    "artist": "Artist in the file",
-    "author": "Author in the file",
-    "date": "Date in the file",
-    "creation_time": "Recorded or made",
-    "comment": "Comment in the file",
-    "description": "Description in the file",
-    "synopsis": "Synopsis in the file",
-    "show": "Show",
-    "location": "Recorded at",
-    "com.apple.quicktime.location.iso6709": "Recorded at",
-    "com.apple.quicktime.creationdate": "Recorded on",
-    "make": "Camera maker",
-    "model": "Camera",
-}
 _BLANK_WORDS = {"black": "Black picture.", "white": "White picture.",
                 "plain": "Picture of a single colour."}  # fmt: skip
 
@@ -30,13 +14,14 @@ _BLANK_WORDS = {"black": "Black picture.", "white": "White picture.",
 def timeline(evidence: Evidence) -> tuple[TimelineEntry, ...]:
     """Return the entries in order of time; at the same time facts, text, pictures, speech.
 
-    Ids: ``f`` facts that came with the file, ``s`` speech (one a transcript segment), ``t`` text
+    Ids: ``f`` facts that came with the file (in the order of
+    :func:`vidsum.media.facts.gather_facts`), ``s`` speech (one a transcript segment), ``t`` text
     on screen (one for as long as the same lines stand there), ``c`` captions (one a kept
     picture), ``b`` blank stretches.
     """
     states = _States(evidence)
     entries = [
-        *_facts(evidence.info, evidence.end_s),
+        *_facts(evidence),
         *states.text_entries(),
         *states.caption_entries(),
         *states.blank_entries(),
@@ -116,16 +101,12 @@ class _States:
                                     "measured")  # fmt: skip
 
 
-def _facts(info: MediaInfo, end_s: float) -> Iterator[TimelineEntry]:
-    facts = [("File name", file_name(info.path), "file name")]
-    seen = set()
-    for key, words in _FACT_TAGS.items():
-        value = " ".join(info.tags.get(key, "").split())
-        if value and (words, value) not in seen:
-            seen.add((words, value))
-            facts.append((words, value, f"tag {key}"))
-    for number, (words, value, source) in enumerate(facts, start=1):
-        yield TimelineEntry(f"f{number}", "fact", 0.0, end_s, f"{words}: {value}", source)
+def _facts(evidence: Evidence) -> Iterator[TimelineEntry]:
+    """Yield what came with the file; what the container says if nobody has gathered more."""
+    facts = evidence.facts or container_facts(evidence.info)
+    for number, fact in enumerate(facts, start=1):
+        text = f"{fact.name}: {fact.value}"
+        yield TimelineEntry(f"f{number}", "fact", 0.0, evidence.end_s, text, fact.source)
 
 
 def _speech(evidence: Evidence) -> Iterator[TimelineEntry]:

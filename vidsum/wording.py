@@ -18,16 +18,18 @@ _TERMINAL: Final = re.compile(
     re.VERBOSE,
 )
 """Escape sequences that are more than one letter; a string must end on its line to be one."""
-_UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"  # controls, but for those that are white space
+_HIDING: Final = (
     "\xad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f]+"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e007f"
 )
-"""Controls, marks that turn the direction of writing, what has no width, and tag characters.
+"""Marks that turn the direction of writing, what has no width, and tag characters.
 
 The joiners U+200C and U+200D are not among them: Persian, Indian scripts and emoji need them.
 """
-_DRIVING: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_UNSEEN: Final = re.compile(f"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f{_HIDING}]+")
+"""What is hiding, and controls but for those that are white space."""
+_DRIVING: Final = re.compile(f"[\x7f-\x9f\u2028\u2029{_HIDING}]")
+"""What is hiding, and controls that JSON lets stand as they are."""
 _TURN: Final = re.compile(r"<|\[(?=/?[gs]?[A-Z_]{3,}\])")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
@@ -91,8 +93,14 @@ def _escaped(character: str) -> str:
 
 
 def escape_controls(text: str) -> str:
-    """Return JSON in which every character that could drive a terminal is ``\\uXXXX``."""
-    return _DRIVING.sub(lambda m: f"\\u{ord(m.group()):04x}", text)
+    """Return JSON in which what could drive a terminal, or hides, is written ``\\uXXXX``."""
+    return _DRIVING.sub(lambda m: _as_json(m.group()), text)
+
+
+def _as_json(character: str) -> str:
+    """Return a character as an escape of JSON: two of them beyond the first 65,536."""
+    units = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def as_line(entry: TimelineEntry) -> str:
@@ -111,8 +119,8 @@ def as_line(entry: TimelineEntry) -> str:
 def json_line(fields: Mapping[str, Any]) -> str:
     """Return an object as one line of JSON, for a prompt.
 
-    Characters that drive a terminal, and what a chat template could take for a mark of its own
-    (``<|im_end|>``, ``[/INST]``, ``[gMASK]``), are escapes in it.
+    Characters that drive a terminal or hide, and what a chat template could take for a mark of its
+    own (``<|im_end|>``, ``[/INST]``, ``[gMASK]``), are escapes in it.
     """
     text = json.dumps(fields, ensure_ascii=False)
     return escape_controls(_TURN.sub(lambda m: f"\\u{ord(m.group()):04x}", text))

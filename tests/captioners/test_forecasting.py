@@ -38,11 +38,12 @@ def need(captions: int, **more: float) -> Need:
     return Need(captions=exactly(captions), speech_s=exactly(60), audio_s=60, **more)  # type: ignore[arg-type]
 
 
-def requests(images: list[Image], speech: str) -> list[CaptionRequest]:
+def requests(images: list[Image], speech: str, question: str = "") -> list[CaptionRequest]:
     found, before = [], None
     for number, image in enumerate(images):
         sample = Sample(number, 5.0 * number, 5.0 * number, 5.0 * number)
-        found.append(CaptionRequest(sample, measure(image, before), None, image, speech))
+        facts = measure(image, before)
+        found.append(CaptionRequest(sample, facts, None, image, speech, question=question))
         before = image
     return found
 
@@ -56,6 +57,39 @@ def test_local_captions_stay_within_their_forecast(speech: str) -> None:
         captions = list(captioner.caption(requests(images, speech)))
     assert [caption.error for caption in captions if caption.error] == []
     account.assert_within(local.forecast(HERE, need(9)))
+
+
+PLAIN_QUESTION, LONG_QUESTION = "What colour is it?", "\U00020000" * 500
+
+
+def looks(count: float, speech_s: float = 60) -> Need:
+    return Need(looks=Span(0, count, count), speech_s=exactly(speech_s), audio_s=60)
+
+
+@pytest.mark.parametrize(("speech", "question"), [
+    ("", PLAIN_QUESTION), (TALK, PLAIN_QUESTION), ("", LONG_QUESTION),
+])  # fmt: skip
+def test_local_looks_stay_within_their_forecast(speech: str, question: str) -> None:
+    """Each is asked by itself; plain pictures, for which captions would be checked."""
+    images = [np.full((288, 512, 3), 255 * (number % 2), np.uint8) for number in range(4)]
+    account = Account()
+    with closing(local.build(HERE)) as captioner:
+        captioner.tally.bind(account)
+        said = [c for one in requests(images, speech, question) for c in captioner.caption([one])]
+    assert [caption.error for caption in said if caption.error] == []
+    assert account.calls == 4
+    found = local.forecast(HERE, looks(4))
+    assert (found.least.calls, found.likely.calls, found.most.calls) == (0, 4, 4)
+    account.assert_within(found)
+    assert found.most.output_tokens == 4 * local.LOOK_TOKENS
+
+
+@pytest.mark.parametrize("question", [PLAIN_QUESTION, LONG_QUESTION])
+def test_remote_looks_stay_within_their_forecast(question: str) -> None:
+    account, options = remote_run("anything", lambda _: says("A red circle. " * 90), 3, TALK,
+                                  question)  # fmt: skip
+    assert account.calls == 3
+    account.assert_within(forecasting.remote(options, looks(3)))
 
 
 def test_captions_that_are_checked_stay_within_their_forecast() -> None:
@@ -112,14 +146,16 @@ def test_ranges_are_in_order_and_more_pictures_take_more(
     assert (fewer.most_flops or 0) <= (more.most_flops or 0)
 
 
-def remote_run(model: str, step: object, count: int, speech: str) -> tuple[Account, Options]:
+def remote_run(
+    model: str, step: object, count: int, speech: str, question: str = ""
+) -> tuple[Account, Options]:
     account = Account()
     with ScriptedProvider(step) as provider:  # type: ignore[arg-type]
         options = Options(api=provider.url, caption_model=model, api_requests=3, api_timeout_s=20)
         captioner = RemoteCaptioner(options, Retrying(base_s=0.001, cap_s=0.002))
         captioner.tally.bind(account)
         images = [scene.image(640, 360) for scene in random_scenes(616, count)]
-        list(captioner.caption(requests(images, speech)))
+        list(captioner.caption(requests(images, speech, question)))
         captioner.close()
     return account, options
 

@@ -47,11 +47,15 @@ HEARS = ["--transcriber", "whisper", "--speech-model", str(WHISPER), "--threads"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A state folder of the test's own, where the scripted provider's model has a price."""
+    """A state folder of the test's own, where the scripted provider's model has a price.
+
+    Nothing is kept there: each run of a test has to pay for what it finds.
+    """
     folder = tmp_path / "state"
     folder.mkdir()
     (folder / "prices.toml").write_text(PRICES)
     monkeypatch.setenv("VIDSUM_HOME", str(folder))
+    monkeypatch.setenv("VIDSUM_CACHE", "0")
     return folder
 
 

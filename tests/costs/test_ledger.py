@@ -27,9 +27,10 @@ from hypothesis import strategies as st
 from vidsum.costs.journal import DayCaps, Memory, Spent, day_of, stamp
 from vidsum.costs.ledger import SPENT, Ledger, default_path
 from vidsum.costs.ledger_check import still_runs
-from vidsum.costs.ledger_schema import COLUMNS, FIELDS
+from vidsum.costs.ledger_schema import COLUMNS, FIELDS, MIGRATIONS
 from vidsum.costs.units import cu
 from vidsum.data import Entry
+from vidsum.db import connect
 from vidsum.errors import BudgetReached, OptionError, OutputError
 from vidsum.wording import path_text
 
@@ -391,6 +392,40 @@ def test_a_ledger_for_reading_writes_nothing(ledger: Ledger, path: Path) -> None
         assert list(reading.entries()) == [first]
 
 
+def first_version(path: Path) -> list[Entry]:
+    """Make the file as the first version of vidsum wrote it, and return its lines."""
+    names = [name for name in COLUMNS if name != "reason"]
+    reserve = line(reserved_usd_nano=12, path="a.mp4")
+    lines = [reserve, end_of(reserve, usd_nano=7, usd_origin="reported", counts={"kept": 2})]
+    db = connect(path, MIGRATIONS[:1])
+    for one in lines:
+        values = [json.dumps(one.counts) if name == "counts_json" else getattr(one, name)
+                  for name in names]  # fmt: skip
+        marks = ", ".join("?" * len(names))
+        db.execute(f"INSERT INTO entries ({', '.join(names)}) VALUES ({marks})", values)
+    db.close()
+    return lines
+
+
+@pytest.mark.parametrize("reading", [True, False])
+def test_a_ledger_of_the_first_version_goes_on(path: Path, reading: bool) -> None:
+    old = first_version(path)
+    with Ledger(path, reading=reading) as ledger:
+        assert list(ledger.entries()) == old
+        assert {entry.reason for entry in ledger.entries()} == {None}
+        assert ledger.verify().sound
+    new = line(reason="second look at 1:23: what is written there?")
+    with Ledger(path) as ledger:
+        ledger.write(new)
+        assert list(ledger.entries()) == [*old, new]
+        assert ledger.verify().sound
+    for change in ("UPDATE entries SET reason = 'x'", "DELETE FROM entries"):
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            plainly(path, change)
+    with Ledger(path) as ledger:
+        assert list(ledger.entries()) == [*old, new]
+
+
 def test_lines_of_a_run_and_of_a_time(ledger: Ledger) -> None:
     moments = [datetime(2026, 3, 1, hour, tzinfo=UTC) for hour in range(6)]
     entries = [line(ts_utc=stamp(moment), run_id=f"r{n % 2}") for n, moment in enumerate(moments)]
@@ -486,6 +521,7 @@ from pathlib import Path
 from vidsum.costs.journal import DayCaps, stamp
 from vidsum.costs.ledger import Ledger
 from vidsum.data import Entry
+from vidsum.db import connect
 from vidsum.errors import BudgetReached
 path, report = Path(sys.argv[1]), os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -120,6 +121,52 @@ def test_a_stage_that_an_error_ends_says_so_and_has_its_time() -> None:
         "settle", "failed", "ZeroDivisionError"
     )  # fmt: skip
     assert ended.wall_s is not None
+
+
+def test_a_stage_within_a_stage_is_no_part_of_its_time() -> None:
+    def busy(seconds: float) -> None:
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            pass
+
+    memory = Memory()
+    meter = Meter(journal=memory)
+    with meter.stage("reason", "text", "local"):
+        with meter.stage("look", "image", "local"):
+            busy(0.02)
+            with meter.stage("look_decode", "video", "pyav"):
+                busy(0.05)
+        busy(0.01)
+    meter.finish()
+    lines = [*rows(memory, "stage"), *rows(memory, "run")]
+    ended = {line.stage: line for line in lines if line.phase == "settle"}
+    cpu_s = {name: line.cpu_s or 0.0 for name, line in ended.items()}
+    assert cpu_s["look_decode"] >= 0.05
+    assert cpu_s["look"] >= 0.02
+    assert cpu_s["reason"] >= 0.01
+    inner = ("reason", "look", "look_decode", "ledger")
+    assert sum(ended[name].wall_s or 0.0 for name in inner) <= (ended["run"].wall_s or 0.0)
+    assert sum(cpu_s[name] for name in inner) <= cpu_s["run"] + 0.01
+
+
+def test_the_reason_of_a_call_is_in_its_lines_and_in_no_other() -> None:
+    memory = Memory()
+    meter = Meter(journal=memory)
+    with meter.stage("look", "image", "local") as account:
+        tally = Tally()
+        tally.bind(account)
+        for reason in ("second look at 1:23: is it red?", None, "second look at 2:00: why?"):
+            account.reason = reason
+            call(tally)
+    meter.finish()
+    told = [(line.phase, line.reason) for line in rows(memory, "call")]
+    assert told == [
+        ("reserve", "second look at 1:23: is it red?"),
+        ("settle", "second look at 1:23: is it red?"),
+        ("reserve", None), ("settle", None),
+        ("reserve", "second look at 2:00: why?"), ("settle", "second look at 2:00: why?"),
+    ]  # fmt: skip
+    assert {line.reason for line in rows(memory, "stage", "run")} == {None}
 
 
 def test_a_full_disk_does_not_end_a_run_which_says_so(tmp_path: Path) -> None:

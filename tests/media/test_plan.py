@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidsum.media.plan import Gop, Grid, plan
+from vidsum.media.plan import Gop, Grid, Moments, plan
 
 INF = math.inf
 
@@ -106,6 +106,48 @@ def test_a_piece_answers_only_what_is_known() -> None:
 def test_a_grid_that_makes_no_sense_is_refused(interval_s: float, tolerance_s: float) -> None:
     with pytest.raises(ValueError, match="interval"):
         Grid(interval_s, tolerance_s)
+
+
+@pytest.mark.parametrize("time_s", [-1.0, INF, math.nan])
+def test_a_moment_that_is_no_time_is_refused(time_s: float) -> None:
+    with pytest.raises(ValueError, match="moment"):
+        Moments((1.0, time_s))
+
+
+def test_moments_are_in_order_each_once() -> None:
+    moments = Moments((7.0, 3.0, 7.0))
+    assert moments.times_s == (3.0, 7.0)
+    assert [moments.time_s(k) for k in range(3)] == [3.0, 7.0, INF]
+
+
+def test_of_a_moment_past_the_end_the_last_picture_is_not_on_screen_then() -> None:
+    wants, following = plan(gop(run_of(0, 50), end_s=5.0), Moments((1.23, 6.0)), 0)
+    assert [(w.packet, w.on_screen) for w in wants] == [(12, True), (49, False)]
+    assert following == 2
+
+
+@given(
+    gop_frames=st.lists(st.integers(1, 60), min_size=1, max_size=8),
+    fps=st.sampled_from([5.0, 10.0, 24.0, 29.97]),
+    shares=st.lists(st.floats(0.0, 1.2), max_size=9),
+)
+def test_every_moment_gets_exactly_its_picture(
+    gop_frames: list[int], fps: float, shares: list[float]
+) -> None:
+    whole = sum(gop_frames)
+    moments = Moments(tuple(share * whole / fps for share in shares))
+    starts = [sum(gop_frames[:i]) for i in range(len(gop_frames) + 1)]
+    k, found = 0, {}
+    for number, frames in enumerate(gop_frames):
+        last = number == len(gop_frames) - 1
+        times = [(starts[number] + i) / fps for i in range(frames)]
+        g = Gop(times, [True] * frames, INF if last else starts[number + 1] / fps, whole / fps)
+        wants, k = plan(g, moments, k)
+        found |= {want.target_s: times[want.packet] for want in wants}
+    assert sorted(found) == list(moments.times_s)
+    for time_s, shown_s in found.items():
+        pictures = [i / fps for i in range(whole) if i / fps <= time_s + 1e-6]
+        assert shown_s == pytest.approx(pictures[-1])
 
 
 @given(

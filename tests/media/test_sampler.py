@@ -15,13 +15,13 @@ from clips import CLIPS, Clip, clip, read_counter
 from vidsum.data import Frame
 from vidsum.media import sampler
 from vidsum.media.opening import clock_origin_s, open_input
-from vidsum.media.plan import Grid
+from vidsum.media.plan import Grid, Moments, Times
 from vidsum.media.process import Decoder
 
 INTERVAL_S = 5.0
 
 
-def samples_of(made: Clip, grid: Grid, side_px: int = 1280) -> list[Frame]:
+def samples_of(made: Clip, grid: Times, side_px: int = 1280) -> list[Frame]:
     with Decoder(made.path) as decoder:
         frames = list(decoder.frames(grid, side_px, made.duration_s))
         assert decoder.frames_report is not None
@@ -175,3 +175,69 @@ def test_what_damage_has_taken_is_lost_and_not_made_up(clip_folder: Path, tmp_pa
         assert read_counter(frame.image) == made.frame_on_screen(frame.sample.time_s)
         assert frame.sample.time_s < 9
     assert len(report.lost) >= 10
+
+
+NAMED = (7.31, 0.0, 13.02, 7.35, 0.04, 13.02, 10.0, 1.99, 14.5)
+"""Out of order, one of them twice; two in one interval of a frame or in neighbours."""
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_a_named_moment_gets_the_picture_on_screen_then(name: str, clip_folder: Path) -> None:
+    made = clip(name, clip_folder)
+    wanted = [time_s for time_s in NAMED if time_s < made.duration_s]
+    frames = samples_of(made, Moments(tuple(wanted)))
+    assert [f.sample.target_s for f in frames] == sorted(set(wanted))
+    assert [f.sample.index for f in frames] == list(range(len(frames)))
+    first_s = made.frame_times_s[0]
+    for frame in frames:
+        shown = max(first_s, frame.sample.target_s)
+        assert read_counter(frame.image) == made.frame_on_screen(shown)
+        assert read_counter(frame.image) == made.frame_on_screen(frame.sample.time_s)
+        assert frame.sample.time_s == pytest.approx(shown, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", CLIPS)
+def test_a_moment_past_the_end_gets_the_last_picture_and_its_time(
+    name: str, clip_folder: Path
+) -> None:
+    made = clip(name, clip_folder)
+    last_s = made.frame_times_s[-1]
+    frames = samples_of(made, Moments((made.duration_s + 0.5, 9999.0)))
+    assert [f.sample.target_s for f in frames] == [made.duration_s + 0.5, 9999.0]
+    for frame in frames:
+        assert read_counter(frame.image) == made.frame_on_screen(last_s)
+        assert frame.sample.time_s == pytest.approx(last_s, abs=2e-3)
+
+
+@pytest.mark.parametrize("name", ["single_gop", "h264_open_gop", "hevc", "mpeg2_ts", "vp8"])
+@pytest.mark.parametrize("packets", [40, 97])
+def test_moments_in_a_gop_that_is_decoded_in_pieces(
+    name: str, packets: int, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = clip(name, clip_folder)
+    monkeypatch.setattr(sampler, "MAX_GOP_PACKETS", packets)
+    for times in ((0.52, 3.0, 3.04, 11.9), (0.0,), (made.duration_s / 2, made.duration_s * 2)):
+        with open_input(made.path) as container:
+            stream = container.streams.video[0]
+            walk = sampler.Sampler(container, stream, Moments(times), 320,
+                                   clock_origin_s(container))  # fmt: skip
+            frames = list(walk.frames())
+        assert [f.sample.target_s for f in frames] == list(times)
+        for frame in frames:
+            shown = max(made.frame_times_s[0], min(frame.sample.target_s, made.frame_times_s[-1]))
+            assert read_counter(frame.image) == made.frame_on_screen(shown)
+
+
+def test_nothing_is_read_past_the_last_moment(clip_folder: Path) -> None:
+    made = clip("h264_gop2s", clip_folder)
+    with Decoder(made.path) as decoder:
+        (frame,) = decoder.frames(Moments((3.1,)), 320, None)
+        report = decoder.frames_report
+    assert report is not None
+    assert read_counter(frame.image) == made.frame_on_screen(3.1)
+    assert report.packets < len(made.frame_times_s) / 2
+    assert report.decoded < 40
+
+
+def test_no_moment_no_picture(clip_folder: Path) -> None:
+    assert samples_of(clip("h264_gop2s", clip_folder), Moments(())) == []

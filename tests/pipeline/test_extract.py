@@ -364,3 +364,22 @@ def test_a_stretch_without_pictures_is_said_and_the_sound_is_used(tmp_path: Path
 def test_an_end_before_the_first_picture(clip_folder: Path) -> None:
     found = extract(clip("video_late", clip_folder).path, end_s=1.0)
     assert [n.code for n in found.notices] == ["no-pictures"]
+
+
+def test_what_came_with_the_file_is_among_the_evidence(tmp_path: Path) -> None:
+    path = tmp_path / "tides.mkv"
+    write_av(path, video_s=2, audio_s=2)
+    path.with_suffix(".info.json").write_text('{"title": "Tides of Lisbon"}')
+    found = extract(path, context="Filmed in May.")
+    assert {"Tides of Lisbon", "Filmed in May."} <= {fact.value for fact in found.facts}
+    assert found.notices == ()
+
+
+def test_facts_that_cannot_be_read_are_noted(tmp_path: Path) -> None:
+    path = tmp_path / "tides.mkv"
+    write_av(path, video_s=2, audio_s=2)
+    path.with_suffix(".info.json").write_text('{"title": "Tides')
+    found = extract(path)
+    [notice] = found.notices
+    assert (notice.code, notice.partial) == ("facts", False)
+    assert "tides.info.json" in notice.message

@@ -142,7 +142,7 @@ def test_a_price_by_hand(tmp_path: Path) -> None:
     by_hand = 1_000 * seen.input_tokens.most + 2_000 * seen.output_tokens.most
     assert seen.usd_nano.most == pytest.approx(by_hand, abs=2)
     assert (seen.unpriced, seen.cu) == (False, None)
-    assert found.totals.unknown_cu == 2
+    assert found.totals.unknown_cu == 3  # describing, looking again, the summary
     assert quoted(found).cu is None
     assert seen.price is not None
     assert (seen.price.source, seen.price.date) == ("local", "2026-01-01")
@@ -155,9 +155,52 @@ def test_an_unknown_model_is_unpriced_and_never_0() -> None:
     found = estimate(hour(options), REMOTE, options, PriceBook())
     stages = [found.stage(name) for name in ("transcript", "describe", "reason")]
     assert [stage and (stage.usd_nano, stage.unpriced) for stage in stages] == [(None, True)] * 3
-    assert found.totals.unknown_usd == 3
+    assert found.totals.unknown_usd == 4  # and that of looking again
     assert quoted(found).usd is None
     assert found.captions.at(5).usd_nano is None
+
+
+@pytest.mark.parametrize(("given", "most"), [(None, 3), (7, 7), (1, 1)])
+def test_second_looks_are_a_line_of_their_own(given: int | None, most: int) -> None:
+    options = replace(ASK, second_look=given)
+    found = estimate(hour(options), REMOTE, options, PriceBook())
+    once = estimate(hour(options), REMOTE, replace(options, second_look=0), PriceBook())
+    look = found.stage("look")
+    assert look is not None
+    assert (look.calls, look.images) == (Span(0, most, most), Span(0, most, most))
+    assert look.usd_nano is not None
+    assert 0 == look.usd_nano.least < look.usd_nano.likely <= look.usd_nano.most
+    assert [stage.stage for stage in found.stages].index("look") == len(found.stages) - 2
+    assert (found.captions, found.summary, found.speech) == (
+        once.captions, once.summary, once.speech
+    )  # fmt: skip
+    assert (found.again.usd_nano or 0) >= look.usd_nano.most
+    assert found.again.usd_nano == found.totals.usd_nano.most - once.totals.usd_nano.most
+    assert (once.stage("look"), once.again) == (None, Amount())
+
+
+@pytest.mark.parametrize("changed", [
+    {"reasoner": "extractive"}, {"captioner": "builtin"}, {"second_look": 0}, {"video": False},
+])  # fmt: skip
+def test_no_second_look_where_nobody_would_ask_or_see(changed: dict[str, str]) -> None:
+    engines = REMOTE | {k: v for k, v in changed.items() if k in REMOTE}
+    options = replace(ASK, second_look=0) if "second_look" in changed else ASK
+    facts = hour(options, video=False) if "video" in changed else hour(options)
+    found = estimate(facts, engines, options, PriceBook())
+    assert found.stage("look") is None
+    assert found.again == Amount()
+
+
+def test_a_second_look_takes_as_long_as_a_caption_until_one_was_made() -> None:
+    one = line(wall_s=2.0, calls=1, model_requested="gpt-4o-mini")
+    known = rates([one] * 5)
+    found = estimate(hour(ASK), REMOTE, ASK, PriceBook(), known).stage("look")
+    assert found is not None
+    assert found.seconds == Span(0, 6.0, 6.0)
+    later = rates([one, line(stage="look", wall_s=5.0, calls=1, model_requested="gpt-4o-mini")])
+    found = estimate(hour(ASK), REMOTE, ASK, PriceBook(), later).stage("look")
+    assert found is not None
+    assert found.seconds == Span(0, 15.0, 15.0)
 
 
 def test_an_engine_without_a_model_calls_none() -> None:

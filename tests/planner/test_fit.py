@@ -136,6 +136,20 @@ def test_without_a_cap_all_fits() -> None:
     assert fit(Caps(usd_nano=int(found.totals.usd_nano.most)), found).fits
 
 
+def test_nothing_is_given_up_for_the_sake_of_second_looks() -> None:
+    found = half_an_hour()
+    facts = found.facts
+    once = estimate(facts, REMOTE, replace(ASK, second_look=0), PriceBook())
+    assert (found.again.usd_nano or 0) > 0
+    whole = int(once.totals.usd_nano.most)
+    assert fit(Caps(usd_nano=whole), found).fits
+    assert not fit(Caps(usd_nano=whole - 1), found).fits
+    for share in (0.9, 0.6, 0.3, 0.1):
+        caps = Caps(usd_nano=int(whole * share))
+        assert fit(caps, found) == fit(caps, once)
+        assert fit(caps, by_likely(found)) == fit(caps, by_likely(once))
+
+
 def test_what_is_given_up_is_said() -> None:
     found = made(100, 30, 100, 9_000, 3_000)
     most = found.totals.usd_nano.most

@@ -20,17 +20,20 @@ from reasoner.factory import (
     slide,
 )
 
+from vidsum.config import LENGTHS, Options
 from vidsum.data import (
     Bundle,
     Caption,
     Chapter,
     ChapterMark,
     Claim,
+    Grounding,
     Segment,
     Summary,
     TextLine,
     TimelineEntry,
 )
+from vidsum.reasoner.auditing import audited_summary
 from vidsum.reasoner.extractive import ExtractiveReasoner
 from vidsum.reasoner.material import screen_lines
 from vidsum.reasoner.protocol import Reasoner
@@ -491,6 +494,77 @@ def test_other_languages_and_scripts(language: str, texts: list[str], courtesy: 
     assert not courtesy or all(courtesy not in point.text for point in found.key_points)
 
 
+# ---- how much is told
+
+
+def of_length(length: str, *args: object, **kwargs: object) -> Summary:
+    made = bundle(*args, **kwargs)  # type: ignore[arg-type]
+    return ExtractiveReasoner(Options(length=length)).summarize(made)
+
+
+def test_short_tells_half_and_long_more_all_over_the_video() -> None:
+    said = [f"The valve v{n}x of pump p{n // 10}x opens into basin b{n}x." for n in range(60)]
+    counts = {}
+    for length in LENGTHS:
+        found = of_length(length, FILM[:10], cues(*said))
+        starts = [point.start_s for point in found.key_points]
+        counts[length] = len(starts)
+        fifths = {int((start or 0.0) / (60 * 4.2) * 5) for start in starts}
+        assert fifths == set(range(5))
+    assert counts == {"short": 5, "medium": 10, "long": 20}
+
+
+def test_medium_is_what_one_gets_unasked() -> None:
+    screens, said = lecture_screens(), lecture_cues()
+    assert of_length("medium", screens, said) == summary(screens, said)
+
+
+def test_short_chapters_have_details_only_where_no_title_tells_of_them() -> None:
+    titled = of_length("short", lecture_screens(), lecture_cues())
+    assert len(titled.chapters) == 4
+    assert {(chapter.gist, chapter.keywords) for chapter in titled.chapters} == {(None, ())}
+    untitled = of_length("short", FILM[:5], cues("The sea comes in and goes out twice a day."))
+    assert all(chapter.gist for chapter in untitled.chapters)
+
+
+def test_a_short_text_is_never_quoted_whole() -> None:
+    said = cues("The sea comes in twice a day.", "The moon pulls it.", "Sailors know the times.")
+    assert [len(of_length(one, (), said).key_points) for one in LENGTHS] == [1, 2, 2]
+
+
+# ---- what the overview rests on
+
+
+def test_sentences_of_the_overview_name_what_they_quote_and_measurements_nothing() -> None:
+    tags = {"artist": "Dr. Okafor", "comment": "A lecture on heat pumps."}
+    made = bundle(lecture_screens(), lecture_cues(), language="en", tags=tags)
+    found = REASONER.summarize(made)
+    by_id = {entry.id: entry for entry in made.timeline}
+    first, maker, comment = found.overview_claims
+    assert [by_id[id_].text.split("\n")[0] for id_ in first.evidence] == [
+        "Heat Pumps", "Costs and Savings",
+    ]  # fmt: skip
+    assert [by_id[id_].source for id_ in maker.evidence] == ["tag artist"]
+    assert [by_id[id_].source for id_ in comment.evidence] == ["tag comment"]
+    assert "used most" in found.overview
+    assert not any("used most" in claim.text for claim in found.overview_claims)
+    assert summary([*FILM[:3]], audio=False).overview_claims == ()
+
+
+def test_lines_quoted_from_the_screen_name_where_they_stand() -> None:
+    title = Screen(lines=("Big Buck", "BUNNY"), height=0.25, flatness=0.3)
+    made = bundle([*FILM[:3], title, *FILM[4:6]])
+    claims = REASONER.summarize(made).overview_claims
+    assert [(claim.text, claim.evidence) for claim in claims] == [
+        ("On screen: “Big Buck” and “BUNNY”.", ("t1",))
+    ]
+    assert (claims[0].start_s, claims[0].end_s) == (15.0, 20.0)
+
+
+def test_nothing_is_quoted_twice() -> None:
+    assert lecture().quotes == ()
+
+
 # ---- what would tell more
 
 
@@ -574,6 +648,8 @@ def test_nothing_is_invented(screens: list[Screen], texts: list[str], language: 
 
     grounded(made, points(found))
     covered(made, found.chapters)
+    assert all(claim.text in found.overview and claim.evidence for claim in found.overview_claims)
+    assert replace(audited_summary(found, made), grounding=Grounding()) == found
     assert found == REASONER.summarize(made)
     assert len(found.key_points) <= 10
     assert [point.start_s for point in found.key_points] == sorted(
@@ -636,7 +712,8 @@ def test_wording() -> None:
     assert shortened("one two three four", 12) == "one two…"
     assert shortened("潮" * 30, 10) == "潮" * 9 + "…"
     assert quoted('"Yes"') == quoted("Yes") == "“Yes”"
-    assert quoted('"A" or "B"') == '“"A" or "B"”'
+    assert quoted('"A" or "B"') == "“'A' or 'B'”"
+    assert quoted("„A“ oder „B“") == "“‚A‘ oder ‚B‘”"
 
 
 def test_pages_of_text_without_titles_are_not_called_slides() -> None:

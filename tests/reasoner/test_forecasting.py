@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,14 +12,16 @@ from hypothesis import strategies as st
 from models.text_gguf import text_gguf
 from planner.accounts import Account, ordered
 from reasoner.factory import bundle, cues
+from reasoner.test_revising import Eyes, curious
 from reasoner.writers import honest
-from scripted_provider import Answer, Call, ScriptedProvider, says
+from scripted_provider import Answer, Call, ScriptedProvider, Step, says
 
 from vidsum.config import Options
 from vidsum.data import Bundle, Need, Span
 from vidsum.errors import BackendFailed, OptionError
 from vidsum.reasoner import forecasting, local, remote
 from vidsum.reasoner.sections import Line, cut
+from vidsum.reasoner.workload import most_sections
 
 
 def talk(cues_: int, word: str = "talk") -> Bundle:
@@ -36,7 +39,12 @@ def need(packed: Bundle) -> Need:
 
 def fitting(call: Call) -> Answer:
     """As honest, with a usage that is as high as a bad tokenizer makes it."""
-    answer = honest(call)
+    return counted_badly(call, honest(call))
+
+
+def counted_badly(call: Call, answer: Answer) -> Answer:
+    """Return an answer for whose question a token was counted for each byte."""
+    assert isinstance(answer.body, dict)
     size = sum(len(message["content"].encode()) for message in call.body["messages"])
     usage = {"prompt_tokens": size, "completion_tokens": 200, "total_tokens": size + 200}
     return replace(answer, body={**answer.body, "usage": usage})
@@ -83,6 +91,61 @@ def test_a_provider_stays_within_its_forecast(
         else replace(found, least=replace(found.least, input_tokens=0))
     )
     assert account.calls >= 2 if failed else True
+
+
+def curious_and_fitting(call: Call) -> Answer:
+    """Ask to see three moments again, and count as many tokens as a bad tokenizer does."""
+    return counted_badly(call, curious(call))
+
+
+def curious_and_useless(call: Call) -> Answer:
+    """The same, but the revision cannot be used."""
+    asked = "first_answer" in call.prompt
+    return counted_badly(call, useless(call) if asked else curious(call))
+
+
+@pytest.mark.parametrize("step", [curious_and_fitting, curious_and_useless])
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"length": "long", "style": "archive"},
+        {"length": "short", "max_evidence_tokens": 900},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("sentences", "context", "word"), [
+    (20, 32_768, "talk"), (300, 8_192, "talk"), (200, 6_144, "Gespräch über Öl"),
+])  # fmt: skip
+def test_a_summary_that_is_revised_stays_within_its_forecast(
+    sentences: int, context: int, word: str, more: dict[str, Any], step: Step
+) -> None:
+    packed, account = talk(sentences, word), Account()
+    with ScriptedProvider(step) as provider:
+        options = Options(api=provider.url, reason_model="m", reason_context_tokens=context, **more)
+        reasoner = remote.build(options)
+        reasoner.tally.bind(account)
+        made = reasoner.summarize(packed, looker=Eyes())
+        reasoner.close()
+    asked = replace(need(packed), looks=Span(0, 3, 3))
+    found = remote.forecast(options, asked)
+    assert ordered(found)
+    account.assert_within(replace(found, least=replace(found.least, input_tokens=0)))
+    without = remote.forecast(replace(options, second_look=0), asked)
+    assert (without.most.calls or 0) == (found.most.calls or 0) - 2
+    assert bool(made.looks) is (account.calls > 1)
+
+
+def test_what_gives_way_to_the_users_budget_is_not_asked_for() -> None:
+    asked = Need(captions=Span(9, 9, 9), timeline_tokens=Span(9_000, 9_000, 90_000))
+    options = Options(api="openai", reason_model="gpt-4o-mini", reason_context_tokens=8_192)
+    whole, part = (
+        forecasting.remote(replace(options, max_evidence_tokens=most), asked)
+        for most in (None, 2_000)
+    )
+    assert (whole.most.calls or 0) > 10
+    assert (part.likely.calls, part.least.input_tokens) == (1, 0)
+    assert ordered(part)
 
 
 @pytest.mark.parametrize("sentences", [4, 60])
@@ -136,7 +199,7 @@ def test_the_prompt_in_use_counts(tmp_path: Path) -> None:
 def test_no_timeline_is_cut_into_more_sections(sizes: list[int], budget: int) -> None:
     entry = talk(1).timeline[-1]
     rows = [Line(entry, "", size) for size in sizes]
-    assert len(cut(rows, budget)) <= forecasting.most_sections(sum(sizes), budget)
+    assert len(cut(rows, budget)) <= most_sections(sum(sizes), budget)
 
 
 @given(st.floats(0, 90_000), st.floats(0, 90_000), st.sampled_from([2_048, 8_192, 128_000]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,12 +47,16 @@ def test_a_long_entry_is_divided_and_nothing_of_it_is_lost(texts: list[str], mos
     st.lists(st.integers(1, 100), min_size=1, max_size=200),
     st.integers(100, 1000),
     st.lists(st.floats(0, 900), max_size=10),
+    st.lists(st.floats(0, 900), max_size=10),
+    st.sets(st.integers(0, 199)),
 )
 def test_each_row_is_in_one_section_and_each_section_fits(
-    sizes: list[int], budget: int, starts_s: list[float]
+    sizes: list[int], budget: int, starts_s: list[float], others_s: list[float], shown: set[int]
 ) -> None:
     rows = rows_of(*sizes)
-    sections = cut(rows, budget, starts_s)
+    for place in shown & set(range(len(rows))):
+        rows[place] = replace(rows[place], entry=replace(rows[place].entry, kind="caption"))
+    sections = cut(rows, budget, starts_s, others_s[::2], others_s[1::2])
     assert [row for section in sections for row in section] == rows
     assert all(sections)
     assert all(sum(row.tokens for row in section) <= budget for section in sections)
@@ -80,6 +85,45 @@ def test_without_chapters_cuts_fall_into_the_longest_pause() -> None:
     ]
     sections = cut([Line(entry, entry.text, 10) for entry in said], 150)
     assert [section[0].entry.start_s for section in sections] == [0.0, 60.0]
+
+
+def test_shifts_of_topic_count_where_no_chapter_begins() -> None:
+    rows = rows_of(*[10] * 60)
+    sections = cut(rows, 200, [48.0], [60.0, 120.0])
+    assert [section[0].entry.start_s for section in sections][:3] == [0.0, 48.0, 120.0]
+
+
+def views(*starts_s: float) -> list[Line]:
+    shown = [caption(n, f"View {n}.", start_s) for n, start_s in enumerate(starts_s)]
+    return [Line(entry, entry.text, 10) for entry in shown]
+
+
+def test_where_nobody_speaks_cuts_fall_where_the_picture_changes() -> None:
+    rows = views(*(5.0 * n for n in range(60)))
+    changes = [40.0, 85.0, 140.0, 190.0, 260.0]
+    starts = [section[0].entry.start_s for section in cut(rows, 200, changes_s=changes)]
+    assert set(starts[1:]) <= set(changes)
+    assert len(starts) > 3
+
+
+def test_in_a_long_pause_too_and_before_the_first_words_and_after_the_last() -> None:
+    said = rows_of(*[10] * 20, gap_s=0.5)  # until 89.5 s
+    for shift_s in (0.0, 70.0):
+        spoken = [
+            replace(
+                row,
+                entry=replace(
+                    row.entry, start_s=row.entry.start_s + shift_s, end_s=row.entry.end_s + shift_s
+                ),
+            )
+            for row in said
+        ]
+        silent_s = 90.0 if shift_s == 0 else 0.0
+        shown = views(*(silent_s + 5.0 * n for n in range(14)))
+        rows = sorted([*spoken, *shown], key=lambda row: row.entry.start_s)
+        change_s = silent_s + (10.0 if shift_s == 0 else 55.0)
+        sections = cut(rows, 230, changes_s=[20.0, change_s])
+        assert sections[1][0].entry.start_s == change_s
 
 
 def test_without_pauses_sections_are_of_equal_size() -> None:

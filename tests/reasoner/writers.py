@@ -34,13 +34,18 @@ def wants_notes(call: Call) -> bool:
     return keys(call) == {"points", "gist"}
 
 
+def wants_response(call: Call) -> bool:
+    """Say whether a question is to be answered."""
+    return "found" in keys(call)
+
+
 def statements(prompt: str) -> list[tuple[str, list[str]]]:
     """Return what a prompt tells, each with its ids: entries, or points of notes."""
     found = []
     for row in rows(prompt):
         if "points" in row:
             found += [(point["text"], point["ids"]) for point in row["points"]]
-        elif "fact" not in row:
+        elif "fact" not in row and "first_answer" not in row:
             found.append((text_of(row), [row["id"]]))
     return found
 
@@ -54,17 +59,25 @@ def honest(call: Call) -> Answer:
     if wants_notes(call):
         notes = {"points": points, "gist": f"It has {len(told)} statements."}
         return says(json.dumps(notes), usage=usage)
+    if wants_response(call):
+        return says(response(bool(points), points[:2]), usage=usage)
     chapters = [
         {"start": ids[0], "title": f"From {ids[0]}", "gist": text[:60], "evidence": ids}
         for text, ids in spread
     ]
-    return says(summary(chapters=chapters, key_points=points), usage=usage)
+    parts = {"overview": points[:1]} if points else {}
+    return says(summary(chapters=chapters, key_points=points, **parts), usage=usage)
 
 
 def summary(**parts: Any) -> str:
     """Return a summary as JSON; what is not given is there and says little."""
     usual: dict[str, Any] = {
-        "chapters": [], "key_points": [], "overview": "A lecture.", "title": "A title",
-        "names": [], "caveats": [],
+        "chapters": [], "key_points": [], "quotes": [], "names": [],
+        "overview": [{"text": "A lecture.", "evidence": []}], "title": "A title", "caveats": [],
     }  # fmt: skip
     return json.dumps(usual | parts)
+
+
+def response(found: bool, answer: list[dict[str, Any]], *caveats: str) -> str:
+    """Return the answer to a question as JSON."""
+    return json.dumps({"found": found, "answer": answer, "caveats": list(caveats)})

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from vidsum.data import (
+    Answer,
     AudioTrack,
+    Basis,
+    Bought,
+    BoughtModality,
     Bundle,
     Caption,
     Chapter,
@@ -16,8 +20,11 @@ from vidsum.data import (
     Coverage,
     DroppedSample,
     Evidence,
+    Fact,
+    Grounding,
     MediaInfo,
     ModalityCost,
+    Name,
     Notice,
     Observation,
     PictureFacts,
@@ -27,6 +34,7 @@ from vidsum.data import (
     Sample,
     Saving,
     ScreenText,
+    SecondLook,
     Segment,
     Spending,
     StageCost,
@@ -66,6 +74,7 @@ def result() -> Result:
         (DroppedSample(Sample(1, 5.0, 5.0, 4.96), "duplicate", 0),),
         transcript, Coverage(3, 2, 62.5, 1.0, 5.0, 0.0), 0.0, 62.5, 5.0, ("LIVE",),
         (Notice("cut-off", "The file is cut off.", partial=True),),
+        (Fact("Title", "On *water*", "tag title"),),
     )  # fmt: skip
     timeline = (
         TimelineEntry("f1", "fact", 0.0, 62.5, "File name: talk <1>.mp4", "file name"),
@@ -80,7 +89,8 @@ def result() -> Result:
         (Chapter(0.0, 10.0, "Boiling *water*", "screen", ("heat", "steam"), point),
          Chapter(10.0, 62.5, "<script>x</script>", "screen")),
         "titles", ("water",), "extractive", "Frames were measured, not understood.",
-        ("To get this evidence as a prompt: vidsum bundle talk.mp4",),
+        ("To get this evidence as a prompt: vidsum bundle talk.mp4",), quotes=(point,),
+        grounding=Grounding(2, 2, 0, {}, 3, 1, 0.1, 57.5, 5.0),
     )  # fmt: skip
     receipt = Receipt(
         (StageCost("decode", "video", "pyav", 1.25, 0.5, {"frames": 3, "packets": 1562}),
@@ -98,13 +108,26 @@ def written(result: Result) -> Result:
     """The same video, summed up by a model that another backend let down and that is hostile."""
     quoted = Claim("Water boils at 100 degrees.", 1.0, 4.5, ("s1",), True)
     stated = Claim("Steam is <script>x</script> vapour.", 1.0, 62.5, ("s1", "c2"), False)
+    made_up = Claim("It was *never* said.", None, None, (), supported=False)
+    again = TimelineEntry("l1", "caption", 12.0, 12.0, "A kettle.\x1b[8m", "m")
     summary = Summary(
-        "![Boiling](http://evil/x.png)", "## On boiling, and on [steam](http://evil).",
-        (quoted, stated),
+        "![Boiling](http://evil/x.png)",
+        "## On boiling, and on [steam](http://evil). It was *never* said.",
+        (quoted, stated, made_up),
         (Chapter(0.0, 10.0, "Heat", "model", gist=stated),
-         Chapter(10.0, 62.5, "1. Steam", "model")),
+         Chapter(10.0, 62.5, "1. Steam", "model", gist=made_up)),
         "model", ("water",), "remote", "Written by m at openai, in two calls.",
         caveats=("What the *steam* is for.",), model="m",
+        overview_claims=(
+            Claim("## On boiling, and on [steam](http://evil).", 1.0, 4.5, ("s1",)), made_up,
+        ),
+        names=(Name("Celsius", "person", ("s1",)), Name("<b>Brest</b>", "place", ("t1",)),
+               Name("Kelvin", "person", ("c2", "s1")), Name("SI", "unknown", ("f1",))),
+        quotes=(quoted, Claim("second row", 0.0, 10.0, ("t1",), True)),
+        grounding=Grounding(12, 9, 3, {"ids": 1}, 3, 3, 0.85, 45.0, 17.0),
+        left_out={"caption": 12, "text": 1},
+        looks=(SecondLook(12.0, "What is on the *stove*?", again),
+               SecondLook(40.0, "Who speaks?", refused="there was no room under the cap.")),
     )  # fmt: skip
     seen = Total(
         calls=3, failed_calls=1, input_tokens=Sum(2410, 1), output_tokens=Sum(96, 1), images=2,
@@ -131,3 +154,47 @@ def written(result: Result) -> Result:
         result, summary=summary, receipt=receipt,
         failures=("openai gave no answer within 60 s. Wait longer.",),
     )  # fmt: skip
+
+
+@pytest.fixture
+def answered(written: Result) -> Result:
+    """A question that a model answered from the same video."""
+    answer = Answer(
+        "At what heat does `water` boil?\n", True,
+        (Claim("It boils at 100 degrees.", 1.0, 4.5, ("s1", "t1")),
+         Claim("Water boils at 100 degrees.", 1.0, 4.5, ("s1",), True),
+         Claim("Only at sea level.", None, None, (), supported=False)),
+        "remote", "Written by m at openai, in one call.", caveats=("The pressure.",), model="m",
+        grounding=Grounding(3, 2, 1, {}, 3, 2, 0.2, 50.0, 12.0),
+    )  # fmt: skip
+    return replace(written, summary=None, answer=answer, failures=())
+
+
+@pytest.fixture
+def untold(result: Result) -> Result:
+    """A question that the same video does not answer, with what comes near, quoted."""
+    answer = Answer(
+        "Who is speaking?", False, (Claim("Water boils at 100 degrees.", 1.0, 4.5, ("s1",), True),),
+        "extractive", "The timeline was searched for the question's words.",
+        grounding=Grounding(1, 1, 0, {}, 3, 1, 0.1, 57.5, 5.0),
+    )  # fmt: skip
+    return replace(result, summary=None, answer=answer)
+
+
+@pytest.fixture
+def bought(written: Result) -> Result:
+    """What each modality brought to the summary that a model wrote; speech cost nobody knows."""
+    whole = written.summary
+    assert whole is not None
+    quoted = whole.key_points[0]
+    seen = Claim("Boiling water is shown.", 0.0, 10.0, ("t1",))
+    whole = replace(whole, key_points=(*whole.key_points, seen), looks=())
+    blind = replace(whole, title="Heard: <b>Heat</b>", key_points=(quoted,), chapters=())
+    cost = replace(written.receipt.modalities[0].total, cu=Sum(0.000_41))
+    modalities = (
+        BoughtModality("frames", 2, (seen,), blind, ModalityCost("image", "understand", cost),
+                       "0123456789abcdef"),
+        BoughtModality("speech", 1, (quoted, whole.overview_claims[0]), None, None),
+    )  # fmt: skip
+    by_basis: dict[Basis, int] = {"frames": 1, "speech": 2, "both": 1, "nothing": 1}
+    return replace(written, summary=whole, bought=Bought(whole, by_basis, modalities))

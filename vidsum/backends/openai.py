@@ -199,7 +199,7 @@ class RemoteChat(ChatBackend):
         if done.finish == "length":
             return done.text  # cut off: the caller sees that by ``finish``
         raise RequestFailed(f"{self._where} gave no JSON object.",
-                            "Another model may keep to the form.")  # fmt: skip
+                            "Another model may keep to the form.", done.text)  # fmt: skip
 
     def _why_empty(self, done: Completion) -> tuple[str, str]:
         if done.finish == "filtered":

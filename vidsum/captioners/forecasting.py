@@ -15,9 +15,11 @@ from vidsum.backends.foreseeing import device_of, remote_model, thinking
 from vidsum.backends.pictures import FINE_SIDE_PX, SIDE_PX
 from vidsum.captioners.prompting import (
     CAPTION_LETTERS,
+    QUESTION_LETTERS,
     SPEECH_LETTERS,
     CaptionPrompt,
     caption_prompt,
+    new_fence,
 )
 from vidsum.captioners.protocol import CaptionRequest
 from vidsum.config import Options
@@ -39,10 +41,10 @@ _WIDEST: Final = "\U00020000"
 """A letter of four bytes: no other takes more of them."""
 _LATE_S: Final = 999_999.0
 _WORDS: Final = "a speaker stands beside a slide that shows a title and three blue bars, "
-_LIKELY_CAPTION_LETTERS, _LIKELY_SPEECH_LETTERS = 110, 170
-"""A sentence, and what is said in twelve seconds at fifteen letters a second."""
+_LIKELY_CAPTION_LETTERS, _LIKELY_SPEECH_LETTERS, _LIKELY_QUESTION_LETTERS = 110, 170, 60
+"""A sentence, what is said in twelve seconds at fifteen letters a second, and a question."""
 _LIKELY_TOKENS: Final = {"local": 30, "remote": 40}
-"""Of a caption: most take 20 to 50."""
+"""Of a caption: most take 20 to 50. The answer to a question about a picture is longer by half."""
 _LIKELY_THOUGHT_TOKENS: Final = 300
 _SHAPES: Final = (16 / 9, 4 / 3, 1.0, 3 / 4, 9 / 16)
 """A recording may change its shape on the way, so the most is that of the dearest of these."""
@@ -53,11 +55,12 @@ def local(options: Options, need: Need) -> Forecast:
     """Return what the captioner on this machine would use. Raises: BackendMissing, OptionError.
 
     The most: each question fills the model's context but for the answer, and of every three
-    pictures one is asked about twice more, see :class:`LocalCaptioner`.
+    pictures that are described one is asked about twice more, see :class:`LocalCaptioner`.
     """
     from vidsum.backends.gguf_shape import shape_of
+    from vidsum.backends.llama import _LEAST_ANSWER_TOKENS
     from vidsum.backends.llama_vision import CONTEXT_TOKENS
-    from vidsum.captioners.local import ANSWER_TOKENS, OVERVIEW_SIDE_PX
+    from vidsum.captioners.local import ANSWER_TOKENS, LOOK_TOKENS, OVERVIEW_SIDE_PX
     from vidsum.catalog.locate import find
 
     found = find("caption", options.caption_model, options.mmproj)
@@ -67,18 +70,18 @@ def local(options: Options, need: Need) -> Forecast:
     overview = options.tiles == "overview"
     side_px = min(need.side_px, OVERVIEW_SIDE_PX) if overview else need.side_px
     seen = None if shape is None else _Seen(shape, side_px, need.aspect, overview=overview)
-    room = CONTEXT_TOKENS[options.tiles] - ANSWER_TOKENS
+    answer = LOOK_TOKENS if need.looks.most else ANSWER_TOKENS
+    room = CONTEXT_TOKENS[options.tiles] - min(answer, _LEAST_ANSWER_TOKENS)
     plain, usual, _ = _prompts(options, need)
     least_text, usual_text = _text(plain).least, _text(usual).likely
     cached = _text(CaptionPrompt(usual.system, "")).likely
-    said = _LIKELY_TOKENS["local"]
     sizes = (
         _Call(least_text, least_text, 0),
-        _Call(usual_text, cached, said),
-        _Call(room, 0, ANSWER_TOKENS),
+        _Call(usual_text, cached, _said(need, "local")),
+        _Call(room, 0, answer),
     )
-    least, likely, most = _counts(need.captions)
-    counts = (least, likely, most + 2 * (most // 3))
+    least, likely, most = _counts(need)
+    counts = (least, likely, most if need.looks.most else most + 2 * (most // 3))
     used = [
         _used(calls, min(room, call.text + (seen.tokens(place) if seen and place < 2 else 0)),
               call.answer)
@@ -98,19 +101,20 @@ def remote(options: Options, need: Need) -> Forecast:
     The most: a model that turns out to think is asked again, the requests that are under way
     then are too, and all have room for thoughts from then on.
     """
-    from vidsum.captioners.remote import ANSWER_TOKENS
+    from vidsum.captioners.remote import ANSWER_TOKENS, LOOK_TOKENS
 
     model = remote_model(options, "caption")
     side_px = min(need.side_px, FINE_SIDE_PX if options.tiles == "all" else SIDE_PX)
     plain, usual, longest = _prompts(options, need)
-    least, likely, most = _counts(need.captions)
+    least, likely, most = _counts(need)
     text = bounds.most(ChatRequest(longest.system, longest.prompt), model, side_px).input_tokens
     assert text is not None
     picture = _picture(model, side_px, need.aspect)
     thinks = thinking(model)
     again = 0 if thinks == "never" else min(most, options.api_requests)
-    room = ANSWER_TOKENS + (0 if thinks == "never" else THINKING_TOKENS)
-    said = _LIKELY_TOKENS["remote"] + (_LIKELY_THOUGHT_TOKENS if thinks == "usually" else 0)
+    room = LOOK_TOKENS if need.looks.most else ANSWER_TOKENS
+    room += 0 if thinks == "never" else THINKING_TOKENS
+    said = _said(need, "remote") + (_LIKELY_THOUGHT_TOKENS if thinks == "usually" else 0)
     return Forecast(
         model=model,
         least=_used(least, _text(plain).least + picture.least, 0, picture.least),
@@ -180,25 +184,38 @@ def _used(calls: int, input_tokens: float, output_tokens: float,
     )  # fmt: skip
 
 
-def _counts(captions: Span) -> tuple[int, int, int]:
-    return math.floor(captions.least), round(captions.likely), math.ceil(captions.most)
+def _counts(need: Need) -> tuple[int, int, int]:
+    asked = need.looks if need.looks.most else need.captions
+    return math.floor(asked.least), round(asked.likely), math.ceil(asked.most)
+
+
+def _said(need: Need, where: str) -> int:
+    likely = _LIKELY_TOKENS[where]
+    return likely * 3 // 2 if need.looks.most else likely
 
 
 def _prompts(options: Options, need: Need) -> tuple[CaptionPrompt, CaptionPrompt, CaptionPrompt]:
     """Return the shortest, a usual and the longest prompt, from the file that is in use."""
-    usual_speech = _LIKELY_SPEECH_LETTERS if need.speech_s.likely > 0 else 0
-    longest_speech = SPEECH_LETTERS if need.speech_s.most > 0 else 0
+    usual_speech = _like(_LIKELY_SPEECH_LETTERS if need.speech_s.likely > 0 else 0)
+    longest_speech = _WIDEST * (SPEECH_LETTERS if need.speech_s.most > 0 else 0)
+    if need.looks.most:
+        return (
+            _prompt(options, "", question="?"),
+            _prompt(options, usual_speech, question=_like(_LIKELY_QUESTION_LETTERS)),
+            _prompt(options, longest_speech, question=_WIDEST * QUESTION_LETTERS),
+        )
     return (
-        _prompt(options, "", ""),
-        _prompt(options, _like(usual_speech), _like(_LIKELY_CAPTION_LETTERS)),
-        _prompt(options, _WIDEST * longest_speech, _WIDEST * CAPTION_LETTERS),
+        _prompt(options, ""),
+        _prompt(options, usual_speech, before=_like(_LIKELY_CAPTION_LETTERS)),
+        _prompt(options, longest_speech, before=_WIDEST * CAPTION_LETTERS),
     )
 
 
-def _prompt(options: Options, speech: str, before: str) -> CaptionPrompt:
-    request = CaptionRequest(Sample(1, _LATE_S, _LATE_S, _LATE_S), _FACTS, speech=speech)
+def _prompt(options: Options, speech: str, before: str = "", question: str = "") -> CaptionPrompt:
+    sample = Sample(1, _LATE_S, _LATE_S, _LATE_S)
+    request = CaptionRequest(sample, _FACTS, speech=speech, question=question)
     previous = Caption(0, 0.0, before, "") if before else None
-    return caption_prompt(request, previous, options)
+    return caption_prompt(request, previous, options, new_fence())
 
 
 def _like(letters: int) -> str:

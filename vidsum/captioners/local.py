@@ -10,7 +10,13 @@ from typing import cast
 from vidsum.backends.llama_model import INSTALL_HINT, require_llama
 from vidsum.backends.llama_vision import LlamaVision, Tiles
 from vidsum.backends.machine import layers_on_gpu
-from vidsum.captioners.prompting import caption_prompt, clean_caption
+from vidsum.captioners.prompting import (
+    CAPTION_LETTERS,
+    LOOK_LETTERS,
+    caption_prompt,
+    clean_caption,
+    new_fence,
+)
 from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.catalog.locate import find
 from vidsum.config import Options
@@ -19,7 +25,8 @@ from vidsum.data import Caption, ChatRequest, Forecast, Image, Need
 from vidsum.errors import BackendFailed, BackendMissing, RequestFailed
 from vidsum.registry import Readiness, Work
 
-ANSWER_TOKENS = 48
+ANSWER_TOKENS, LOOK_TOKENS = 48, 96
+"""Of a caption, and of the answer to a question about a picture."""
 OVERVIEW_SIDE_PX = 512
 """Longest side that a picture is scaled to for one overview: SmolVLM's own tile."""
 _MOST_FAILURES = 5
@@ -95,6 +102,7 @@ class LocalCaptioner(Captioner):
 
     The same caption three times, though a picture among them is very different from the one
     before, is checked: the model is asked again with an empty cache and nothing but the picture.
+    Answers to questions are not, for each question is another one.
     """
 
     name = "local"
@@ -105,7 +113,7 @@ class LocalCaptioner(Captioner):
                  tally: Tally | None = None) -> None:  # fmt: skip
         self.work: Work = work
         self.tally = tally or Tally()
-        self._vision, self._options = vision, options
+        self._vision, self._options, self._fence = vision, options, new_fence()
         self._cache_trusted = True
 
     def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
@@ -146,6 +154,8 @@ class LocalCaptioner(Captioner):
     ) -> tuple[str, str | None]:
         """Return the caption, or why there is none. Raises: RequestFailed, BackendFailed."""
         text = self._asked(request, previous)
+        if request.question:
+            return text, None if text else "the model gave no words"
         difference = request.facts.difference
         differs = difference is not None and difference >= _OTHER_DIFFERENCE
         if streak.count(text, differs=differs):
@@ -167,12 +177,14 @@ class LocalCaptioner(Captioner):
         assert request.image is not None
         if anew or not self._cache_trusted:
             self._vision.forget()
-        asked = caption_prompt(request, previous, self._options)
+        asked = caption_prompt(request, previous, self._options, self._fence)
         image = self._scaled(request.image)
+        most = LOOK_TOKENS if request.question else ANSWER_TOKENS
         reply = self._vision.complete(
-            ChatRequest(asked.system, asked.prompt, (image,), max_tokens=ANSWER_TOKENS)
+            ChatRequest(asked.system, asked.prompt, (image,), max_tokens=most)
         )
-        return clean_caption(reply.text, cut=reply.finish == "length")
+        letters = LOOK_LETTERS if request.question else CAPTION_LETTERS
+        return clean_caption(reply.text, cut=reply.finish == "length", letters=letters)
 
     def _scaled(self, image: Image) -> Image:
         from vidsum.media.picture import shrink

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from dataclasses import dataclass
 
 from vidsum import prompts
@@ -12,7 +13,9 @@ from vidsum.config import Options
 from vidsum.data import Caption
 from vidsum.wording import safe
 
-SPEECH_LETTERS, CAPTION_LETTERS = 300, 400
+SPEECH_LETTERS, CAPTION_LETTERS, QUESTION_LETTERS = 300, 400, 200
+LOOK_LETTERS = 600
+"""Of an answer to a question about a picture, which says more than a caption."""
 _ANSWER_LETTERS = 4000
 _MARKS = str.maketrans(dict.fromkeys("<>|[]\uff1c\uff1e\uff5c", " "))
 """What the special tokens and picture marks of all chat models are written with."""
@@ -36,34 +39,48 @@ class CaptionPrompt:
     prompt: str
 
 
+def new_fence() -> str:
+    """Return a mark that nobody can know beforehand: untrusted text stands between two of them.
+
+    One for all pictures of a run: a model that keeps what it has read finds it again. It is short,
+    for small models stumble over long ones.
+    """
+    return f"=={secrets.token_hex(6)}=="
+
+
 def caption_prompt(
-    request: CaptionRequest, previous: Caption | None, options: Options
+    request: CaptionRequest, previous: Caption | None, options: Options, fence: str
 ) -> CaptionPrompt:
     """Return ``prompts/caption.md`` filled in for one picture. Raises: OptionError.
 
     What stands above the line ``---`` is the same for all pictures; a file without that line is
-    all prompt. Speech and the previous caption are untrusted: they go in as JSON strings, bounded
-    and without anything that a chat template could take for a mark of its own.
+    all prompt. Speech and the previous caption are untrusted: they go in between two fences, as
+    JSON strings, bounded and without anything that a chat template could take for a mark of its
+    own. A request with a question gets ``prompts/look.md``: a model made the question from
+    untrusted text, so it goes in likewise, and what the picture before shows is left out.
     """
-    said = _around(_unmarked(request.speech), SPEECH_LETTERS)
+    said = _quoted(_around(_unmarked(request.speech), SPEECH_LETTERS))
+    if request.question:
+        asked = _quoted(_unmarked(request.question)[:QUESTION_LETTERS])
+        return _parts("look", options, fence=fence, speech=said, question=asked)
     before = _unmarked(previous.text) if previous is not None and not previous.error else ""
     seconds = request.sample.time_s - previous.time_s if previous is not None else 0.0
-    text = prompts.render(
-        "caption",
-        options.prompts_dir,
-        speech=_quoted(said),
-        previous=_quoted(before[:CAPTION_LETTERS]),
-        seconds_before=f"{max(0.0, seconds):.0f}",
-    )
+    return _parts("caption", options, fence=fence, speech=said,
+                  previous=_quoted(before[:CAPTION_LETTERS]),
+                  seconds_before=f"{max(0.0, seconds):.0f}")  # fmt: skip
+
+
+def _parts(name: str, options: Options, **values: str) -> CaptionPrompt:
+    text = prompts.render(name, options.prompts_dir, **values)
     parts = _PART_LINE.split(text, maxsplit=1)
     return CaptionPrompt(parts[0].strip() if len(parts) > 1 else "", parts[-1].strip())
 
 
-def clean_caption(text: str, *, cut: bool = False) -> str:
+def clean_caption(text: str, *, cut: bool = False, letters: int = CAPTION_LETTERS) -> str:
     """Return a model's words as a caption: one line, no label, no quotes round it, no loops.
 
-    It has at most 400 letters and ends with a sentence where one ends. ``cut`` says that the model
-    was stopped in the middle. Empty when nothing is left.
+    It has at most so many letters and ends with a sentence where one ends. ``cut`` says that the
+    model was stopped in the middle. Empty when nothing is left.
     """
     line = _LABEL.sub("", safe(text[:_ANSWER_LETTERS])).rstrip("*`_ ")
     for loop in (_WORD_LOOP, _PHRASE_LOOP, _LETTER_LOOP):
@@ -71,9 +88,9 @@ def clean_caption(text: str, *, cut: bool = False) -> str:
     line = _unquoted(line)
     if not any(map(str.isalnum, line)):
         return ""
-    if len(line) <= CAPTION_LETTERS and not cut:
+    if len(line) <= letters and not cut:
         return line
-    return _to_a_sentence_end(line)
+    return _to_a_sentence_end(line, letters)
 
 
 def _unquoted(line: str) -> str:
@@ -85,12 +102,12 @@ def _unquoted(line: str) -> str:
     return inner.strip()
 
 
-def _to_a_sentence_end(line: str) -> str:
-    room = line[:CAPTION_LETTERS]
+def _to_a_sentence_end(line: str, letters: int) -> str:
+    room = line[:letters]
     ends = [found.end() for found in _SENTENCE_END.finditer(room)]
     if ends:
         return room[: ends[-1]]
-    whole_words = room if len(line) < CAPTION_LETTERS else room[:-1].rsplit(" ", 1)[0]
+    whole_words = room if len(line) < letters else room[:-1].rsplit(" ", 1)[0]
     return f"{whole_words.rstrip(' ,;:')}…"
 
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from vidsum.config import Options
 from vidsum.costs.tally import Tally
 from vidsum.data import Caption, PictureFacts, Sample, ScreenText
 from vidsum.registry import Work
 
 if TYPE_CHECKING:
     from vidsum.data import Image
+
+
+_USUAL_LOOKS: Final = 3
+
+
+def most_looks(options: Options) -> int:
+    """Return how many moments a reasoner may ask to see again where a model looks at pictures."""
+    return _USUAL_LOOKS if options.second_look is None else options.second_look
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +30,8 @@ class CaptionRequest:
     ``image`` is the picture itself, for captioners that look at pixels; None for those that
     say ``needs_pixels = False``. ``speech`` is what is being said around the moment, empty when
     unknown or for captioners that say ``wants_speech = False``; it is untrusted. ``alone``: the
-    request before it is not of the picture before it, so nothing is told of that.
+    request before it is not of the picture before it, so nothing is told of that. ``question``:
+    what is to be answered from this picture; a model made it from untrusted content.
     """
 
     sample: Sample
@@ -30,6 +40,7 @@ class CaptionRequest:
     image: Image | None = None
     speech: str = ""
     alone: bool = False
+    question: str = ""
 
 
 class Captioner(Protocol):

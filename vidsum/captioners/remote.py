@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from vidsum.backends import openai, served
 from vidsum.backends.openai import RemoteChat
 from vidsum.backends.retrying import Retrying
-from vidsum.captioners.prompting import caption_prompt, clean_caption
+from vidsum.captioners.prompting import (
+    CAPTION_LETTERS,
+    LOOK_LETTERS,
+    caption_prompt,
+    clean_caption,
+    new_fence,
+)
 from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
@@ -19,8 +25,8 @@ from vidsum.data import Caption, ChatRequest, Forecast, Need, Sample
 from vidsum.errors import BackendFailed, BudgetReached, RequestFailed, VidsumError
 from vidsum.registry import Readiness, Work
 
-ANSWER_TOKENS = 80
-"""A sentence or two: most take 20 to 50."""
+ANSWER_TOKENS, LOOK_TOKENS = 80, 160
+"""A sentence or two: most take 20 to 50; and the answer to a question about a picture."""
 _LEAVE_TRIES, _LEAVE_S = 10, 0.1
 
 
@@ -65,7 +71,7 @@ class RemoteCaptioner(Captioner):
 
     def __init__(self, options: Options, retrying: Retrying | None = None) -> None:
         self.tally = Tally()
-        self._options, self._retrying = options, retrying
+        self._options, self._retrying, self._fence = options, retrying, new_fence()
         self._lock = threading.Lock()
         self._chat: RemoteChat | None = None
         self._closed = False
@@ -148,11 +154,14 @@ class RemoteCaptioner(Captioner):
     def _ask(self, chat: RemoteChat, request: CaptionRequest, previous: Caption | None) -> str:
         """Return a picture's caption, empty when the model has none. Runs in a thread."""
         assert request.image is not None
-        asked = caption_prompt(request, None if request.alone else previous, self._options)
+        before = None if request.alone else previous
+        asked = caption_prompt(request, before, self._options, self._fence)
+        most = LOOK_TOKENS if request.question else ANSWER_TOKENS
         reply = chat.complete(ChatRequest(
-            asked.system, asked.prompt, (request.image,), max_tokens=ANSWER_TOKENS,
+            asked.system, asked.prompt, (request.image,), max_tokens=most,
         ))  # fmt: skip
-        return clean_caption(reply.text, cut=reply.finish == "length")
+        letters = LOOK_LETTERS if request.question else CAPTION_LETTERS
+        return clean_caption(reply.text, cut=reply.finish == "length", letters=letters)
 
     def _landed(self, flight: _Flight) -> tuple[Caption, VidsumError | None]:
         """Wait for an answer; return its caption, and the error after which no more will come."""

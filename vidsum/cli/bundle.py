@@ -10,6 +10,9 @@ import click
 from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, video_options
 from vidsum.errors import EXIT_PARTIAL, BackendFailed, BudgetReached
 
+_ENTRIES = {"speech": "of speech", "text": "of text on screen", "caption": "of pictures",
+            "fact": "of facts"}  # fmt: skip
+
 
 @click.command()
 @click.argument("video", type=click.Path(path_type=Path, readable=False))
@@ -35,7 +38,7 @@ def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path
     with ended_by_interrupt(), progress(quiet=quiet, verbose=verbose) as listen:
         run = api.start(video, options, listen)
         with api.finishing(run):
-            packed = api.bundle(run, api.extract(run))
+            packed = api.bundle(run, api.extract(run), options.max_evidence_tokens)
             text = api.prompt(run, packed)
     if output is None:
         write_stdout(text)
@@ -44,6 +47,9 @@ def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path
     if not quiet:
         count, origin = tokens.count(text, tokens.cached_encoder())
         say(f"the prompt is {'' if origin == 'measured' else 'about '}{count:,} tokens ({origin})")
+        if packed.left_out:
+            told = ", ".join(f"{n:,} {_ENTRIES[kind]}" for kind, n in packed.left_out.items())
+            say(f"left out for --max-evidence {options.max_evidence_tokens:,}: {told}")
     for failure in run.failures:
         say(f"error: {failure} What was done before is in the prompt.")
     if run.failures:

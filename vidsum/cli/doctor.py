@@ -45,8 +45,8 @@ def doctor(ctx: click.Context, /, as_json: bool, config: Path | None,
 
 
 def _print(page: Page) -> None:
+    from vidsum.cli.batch import on_terminal, show_page
     from vidsum.cli.output import write_stdout
-    from vidsum.cli.summarize import on_terminal, show_page
     from vidsum.renderers.text import text
 
     if on_terminal():

@@ -108,9 +108,9 @@ def show_estimates(
 
 
 def _print(found: Estimated, *, last: bool) -> None:
+    from vidsum.cli.batch import on_terminal, show_page
     from vidsum.cli.estimatepage import estimate_page
     from vidsum.cli.output import write_stdout
-    from vidsum.cli.summarize import on_terminal, show_page
     from vidsum.renderers.text import text
 
     page = estimate_page(found.info, found.estimate, found.comparison, found.left_out)

@@ -51,8 +51,8 @@ def show(run: str | None, by: Way | None, since: str | None, as_json: bool,
     Example: vidsum ledger show --run last --by stage
     """
     from vidsum.cli import ledgerexport, ledgertable
+    from vidsum.cli.batch import on_terminal
     from vidsum.cli.output import write_stdout
-    from vidsum.cli.summarize import on_terminal
 
     if as_json and as_csv:
         raise OptionError("--json and --csv cannot go together.")
@@ -200,8 +200,8 @@ def verify(as_json: bool) -> None:
 
 
 def _print(page: Page) -> None:
+    from vidsum.cli.batch import on_terminal, show_page
     from vidsum.cli.output import write_stdout
-    from vidsum.cli.summarize import on_terminal, show_page
     from vidsum.renderers.text import text
 
     if on_terminal():

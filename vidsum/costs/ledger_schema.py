@@ -85,6 +85,7 @@ MIGRATIONS: Final = (
         "WHEN EXISTS (SELECT 1 FROM calibrations WHERE id = NEW.id) "
         "BEGIN SELECT RAISE(ABORT, 'a line is there already'); END",
     ),
+    ("ALTER TABLE entries ADD COLUMN reason TEXT",),
 )
 """See :data:`vidsum.db.Migrations`: entries are added at the end and never changed."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import resource
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,6 +38,8 @@ class StageMeter(Desk):
         """Whether a model worked on a GPU: its energy is not that of the CPU seconds."""
         self.error = ""
         """The class of the error that ended it."""
+        self.reason: str | None = None
+        """Why the calls from now on are made, where that is not plain."""
         self._book = book
         self._line = book.open_stage(stage, modality, backend, lane)
 
@@ -51,13 +54,14 @@ class StageMeter(Desk):
     ) -> float:  # fmt: skip
         """See :class:`Desk`."""
         started_s = time.perf_counter()
-        line = self._book.call_line(self._line, call_id, model, retry_of)
+        stage = replace(self._line, reason=self.reason)
+        line = self._book.call_line(stage, call_id, model, retry_of)
         self._book.reserve(line, model, most, most_flops, wait=wait)
         return time.perf_counter() - started_s
 
     def end(self, call: OpenCall, ending: Ending) -> None:
         """See :class:`Desk`."""
-        self._book.end_call(self._line, call, ending)
+        self._book.end_call(replace(self._line, reason=self.reason), call, ending)
 
     def close(self, wall_s: float, cpu_s: float | None, watts_per_core: float) -> None:
         """Book what the stage took."""
@@ -84,6 +88,7 @@ class Meter:
         self._energy = energy or EnergyMeter(gpus=_DRIVER.exists())
         self._start = _Mark(self._energy.read())
         self._finished: _Mark | None = None
+        self._threads = threading.local()
         self.quoted: Quoted | None = None
         self.given_up: list[str] = []
         self.book.open_run()
@@ -97,17 +102,30 @@ class Meter:
 
         A stage with threads of its own gives another ``cpu_clock``: :data:`WHOLE_PROCESS` when
         nothing else runs meanwhile, None when its share cannot be told from that of others.
+        A stage within another one is no part of that one's time.
         """
+        others = self._watches()
+        if others:
+            others[-1].stop()
         account = self.open(stage, modality, backend, lane)
-        wall_s, cpu_s = time.perf_counter(), cpu_clock() if cpu_clock else 0.0
+        watch = _Watch(cpu_clock)
+        others.append(watch)
         try:
             yield account
         except BaseException as exc:
             account.error = type(exc).__name__
             raise
         finally:
-            taken_s = cpu_clock() - cpu_s + account.child_cpu_s if cpu_clock else None
-            self.record(account, time.perf_counter() - wall_s, taken_s)
+            watch.stop()
+            self.record(account, watch.wall_s, watch.cpu_s(account.child_cpu_s))
+            others.remove(watch)
+            if others:
+                others[-1].go_on()
+
+    def _watches(self) -> list[_Watch]:
+        """Return those of the stages that the calling thread is in, the outermost first."""
+        found: list[_Watch] = self._threads.__dict__.setdefault("watches", [])
+        return found
 
     def open(self, stage: str, modality: Modality, backend: str, lane: str = "main") -> StageMeter:
         """Return the account of a stage whose time is measured piece by piece."""
@@ -159,6 +177,28 @@ class _Mark:
     energy: Reading
     wall_s: float = field(default_factory=time.perf_counter)
     cpu_s: float = field(default_factory=lambda: _cpu_s())
+
+
+class _Watch:
+    """What a stage takes while its watch runs. Without a clock its CPU seconds are not known."""
+
+    def __init__(self, cpu_clock: Clock | None) -> None:
+        self._cpu_clock = cpu_clock
+        self.wall_s = self._cpu_s = 0.0
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Let it run."""
+        self._mark = time.perf_counter(), self._cpu_clock() if self._cpu_clock else 0.0
+
+    def stop(self) -> None:
+        """Have it stand still."""
+        self.wall_s += time.perf_counter() - self._mark[0]
+        self._cpu_s += (self._cpu_clock() if self._cpu_clock else 0.0) - self._mark[1]
+
+    def cpu_s(self, child_cpu_s: float) -> float | None:
+        """Return the CPU seconds, with those of child processes."""
+        return self._cpu_s + child_cpu_s if self._cpu_clock else None
 
 
 class Turns:

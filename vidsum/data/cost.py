@@ -114,6 +114,7 @@ class Entry:
     ``call_id`` ties a reserve to what came of it. ``ts_utc`` is ISO 8601 with microseconds.
     ``lane`` is ``main`` for the run's own thread; the stages of each lane follow one another.
     ``reserved_*`` are the worst case that was set aside. ``counts`` are a stage's own units.
+    ``reason`` says why a call was made where that is not plain: what a second look is to find out.
     ``*_origin`` say how a figure is known, None where there is nothing to know (a stage without
     a model has no compute units); ``unknown`` goes with a figure of None and is never counted as 0.
     """
@@ -193,6 +194,8 @@ class Entry:
     joules_origin: Origin | None = None
     usd_origin: Origin | None = None
 
+    reason: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Span:
@@ -209,10 +212,13 @@ class Need:
 
     ``captions`` pictures of at most ``side_px`` on their longest side and ``aspect`` (width by
     height); ``speech_s`` seconds of speech within ``audio_s`` of sound, in ``passages`` of at most
-    29 s; a timeline of ``timeline_tokens`` (JSON lines, as a prompt has them).
+    29 s; a timeline of ``timeline_tokens`` (JSON lines, as a prompt has them). ``looks`` moments
+    may be seen again: a captioner is asked either for captions or for these, with a question each,
+    and a reasoner may then revise its summary.
     """
 
     captions: Span = Span(0, 0, 0)
+    looks: Span = Span(0, 0, 0)
     side_px: int = 512
     aspect: float = 16 / 9
     audio_s: float = 0.0

@@ -224,7 +224,8 @@ class Result:
     """One video's result: what was asked for, all it rests on, and what it took.
 
     What was asked for is a ``summary``, or the ``answer`` to a question (then there is no summary),
-    or what each modality ``bought`` (then ``summary`` is the whole one). ``failures`` are backends that stopped working on the way; what they had done is kept.
+    or what each modality ``bought`` (then ``summary`` is the whole one). ``failures`` are backends
+    that stopped working on the way; what they had done is kept.
     """
 
     bundle: Bundle

@@ -32,7 +32,7 @@ from vidsum.media.opening import (
     open_input,
     readable,
 )
-from vidsum.media.plan import Grid
+from vidsum.media.plan import Grid, Moments, Times
 from vidsum.media.probe import check_video_codec, probe
 from vidsum.media.sampler import Sampler
 from vidsum.media.textpackets import text_packets
@@ -83,15 +83,20 @@ def _frames(request: Request, path: Path, out: BinaryIO) -> wire.Header:
         stream = next(s for s in container.streams.video if not is_cover(s))
         check_video_codec(stream)
         origin_s = clock_origin_s(container)
-        grid = Grid(**request["grid"])
         beat = _Beat(out)
-        sampler = Sampler(container, stream, grid, request["side_px"], origin_s, beat)
+        sampler = Sampler(container, stream, _times(request), request["side_px"], origin_s, beat)
         for frame in sampler.frames():
             height, width, _ = frame.image.shape
             header = {"sample": asdict(frame.sample), "height": height, "width": width}
             wire.write(out, header, frame.image.tobytes())
     report = asdict(sampler.report)
     return {"report": report | {"file_end_s": _file_end_s(request, path, report["end_s"], beat)}}
+
+
+def _times(request: Request) -> Times:
+    if "moments" in request:
+        return Moments(tuple(request["moments"]))
+    return Grid(**request["grid"])
 
 
 def _file_end_s(request: Request, path: Path, video_end_s: float, beat: Beat) -> float:

@@ -40,6 +40,11 @@ class GopDecoder:
         self._wanted.clear()
         self._last = None
 
+    @property
+    def waiting(self) -> bool:
+        """Whether a wanted picture has not come out yet."""
+        return bool(self._wanted)
+
     def want(self, packets: list[Packet], wants: list[Want]) -> None:
         """Remember which packets' pictures are wanted, and for what."""
         for want in wants:

@@ -12,6 +12,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from vidsum.data import Role
 
@@ -46,6 +47,31 @@ class Grid:
     def near_s(self) -> float:
         """The tolerance that is really used: always under half an interval."""
         return min(self.tolerance_s, self.interval_s / 2 - _SAME_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Times that somebody names, in seconds; each gets the picture that is on screen exactly then.
+
+    They are looked at in order of time, each once, whatever order they are given in. One before
+    the first picture gets that one, one past the end the last: its sample says whose time it is.
+    """
+
+    times_s: tuple[float, ...]
+    near_s: ClassVar[float] = 0.0
+    stop_s: ClassVar[float] = math.inf
+
+    def __post_init__(self) -> None:
+        if not all(0 <= time_s < math.inf for time_s in self.times_s):
+            raise ValueError("a moment must be a time from 0 on")
+        object.__setattr__(self, "times_s", tuple(sorted(set(self.times_s))))
+
+    def time_s(self, k: int) -> float:
+        """Return the k-th time, inf when there are no more."""
+        return self.times_s[k] if k < len(self.times_s) else math.inf
+
+
+Times = Grid | Moments
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,53 +121,58 @@ class Want:
     role: Role = "grid"
 
 
-def plan(gop: Gop, grid: Grid, k: int) -> tuple[list[Want], int]:
+def plan(gop: Gop, times: Times, k: int) -> tuple[list[Want], int]:
     """Return what this GOP answers, and the number of the next time that is still open.
 
     ``k`` is the first open time. The times that a later GOP answers better are left open.
     """
     wants: list[Want] = []
     while True:
-        t = grid.time_s(k)
-        if t >= grid.stop_s - _SAME_S or t > gop.known_until_s:
+        t = times.time_s(k)
+        if t >= times.stop_s - _SAME_S or t > gop.known_until_s:
             break
-        if gop.is_last and t >= gop.end_s - _END_SLACK_S and t > 0:
+        if isinstance(times, Grid) and gop.is_last and t >= gop.end_s - _END_SLACK_S and t > 0:
             break
-        if _next_gop_is_better(gop, grid, t):
+        if _next_gop_is_better(gop, times, t):
             break
-        packet = _cheapest(gop, grid, t)
+        packet = _cheapest(gop, times, t)
         if packet is None:
             break
-        wants.append(Want(packet, k, t, packet == gop.on_screen(t)))
+        over = gop.is_last and t >= gop.end_s
+        wants.append(Want(packet, k, t, packet == gop.on_screen(t) and not over))
         k += 1
-    if gop.is_last or grid.stop_s <= min(gop.next_key_s, gop.known_until_s) < math.inf:
-        wants += _last_look(gop, grid, k, wants)
+    if isinstance(times, Grid) and _ends_here(gop, times):
+        wants += _last_look(gop, times, k, wants)
     return wants, k
+
+
+def _ends_here(gop: Gop, grid: Grid) -> bool:
+    return gop.is_last or grid.stop_s <= min(gop.next_key_s, gop.known_until_s) < math.inf
 
 
 def _key_is_near(gop: Gop, t: float, near_s: float) -> bool:
     return gop.has_key and gop.shown[0] and abs(gop.times_s[0] - t) <= near_s
 
 
-def _next_gop_is_better(gop: Gop, grid: Grid, t: float) -> bool:
-    if gop.next_key_s == math.inf or gop.next_key_s >= grid.stop_s:
+def _next_gop_is_better(gop: Gop, times: Times, t: float) -> bool:
+    if gop.next_key_s == math.inf or gop.next_key_s >= times.stop_s:
         return False
-    near_s = grid.near_s
+    near_s = times.near_s
     if _key_is_near(gop, t, near_s):
         return abs(gop.next_key_s - t) < abs(gop.times_s[0] - t)
     return gop.next_key_s <= t + max(near_s, _SAME_S)
 
 
-def _cheapest(gop: Gop, grid: Grid, t: float) -> int | None:
-    near_s = grid.near_s
+def _cheapest(gop: Gop, times: Times, t: float) -> int | None:
+    near_s = times.near_s
     if _key_is_near(gop, t, near_s):
         return 0
     if near_s > 0:
         for i, time_s in enumerate(gop.times_s):
-            if gop.shown[i] and abs(time_s - t) <= near_s and time_s < grid.stop_s:
+            if gop.shown[i] and abs(time_s - t) <= near_s and time_s < times.stop_s:
                 return i
     shown = gop.on_screen(t)
-    if shown is None and gop.order and gop.sorted_s[0] < grid.stop_s:
+    if shown is None and gop.order and gop.sorted_s[0] < times.stop_s:
         return gop.order[0]
     return shown
 

@@ -24,7 +24,8 @@ _FIRST_PICTURE_PACKETS = 300
 _TAGS = (
     "title", "artist", "author", "album", "date", "creation_time", "comment", "description",
     "synopsis", "show", "genre", "copyright", "location", "com.apple.quicktime.creationdate",
-    "com.apple.quicktime.location.iso6709", "com.apple.quicktime.model", "make", "model",
+    "com.apple.quicktime.location.iso6709", "com.apple.quicktime.make",
+    "com.apple.quicktime.model", "make", "model",
 )  # fmt: skip
 _MAX_TAG_CHARS = 2000
 

@@ -33,7 +33,7 @@ from vidsum.media.messages import (
     as_info,
     as_span,
 )
-from vidsum.media.plan import Grid
+from vidsum.media.plan import Moments, Times
 from vidsum.media.policy import DecodePolicy
 from vidsum.media.sniff import check_input
 from vidsum.wording import shown
@@ -113,17 +113,15 @@ class Decoder:
                 return replace(info, path=self._path)
         raise self._stopped("it gave no answer")
 
-    def frames(self, grid: Grid, side_px: int, promised_s: float | None) -> Iterator[Frame]:
-        """Yield the samples of a grid; ``frames_report`` is there when the iterator ends.
+    def frames(self, times: Times, side_px: int, promised_s: float | None) -> Iterator[Frame]:
+        """Yield the samples of a grid, or of given moments, in order of time.
 
+        ``frames_report`` is there when the iterator ends.
         ``promised_s`` is the duration that the container claims: the report then tells a cut-off
         file from one whose pictures end before its sound. Raises: MediaError, DecodeStopped.
         """
-        times = {"interval_s": grid.interval_s, "tolerance_s": grid.tolerance_s,
-                 "start_s": grid.start_s}  # fmt: skip
-        if grid.stop_s != float("inf"):
-            times["stop_s"] = grid.stop_s
-        for answer in self._ask("frames", grid=times, side_px=side_px, promised_s=promised_s):
+        asked = _as_sent(times)
+        for answer in self._ask("frames", **asked, side_px=side_px, promised_s=promised_s):
             if isinstance(answer, End):
                 self.frames_report = answer.report
                 return
@@ -224,6 +222,17 @@ class Decoder:
                                  "Reinstall vidsum.")  # fmt: skip
         why = why or (f"the decoder failed ({last[-1][:300]})" if last else "the decoder failed")
         return DecodeStopped(f"{shown(self._path)}: {why}.", "The file may be damaged.")
+
+
+def _as_sent(times: Times) -> dict[str, object]:
+    """Return times as the process is asked for them: JSON knows no infinity."""
+    if isinstance(times, Moments):
+        return {"moments": times.times_s}
+    grid = {"interval_s": times.interval_s, "tolerance_s": times.tolerance_s,
+            "start_s": times.start_s}  # fmt: skip
+    if times.stop_s != float("inf"):
+        grid["stop_s"] = times.stop_s
+    return {"grid": grid}
 
 
 _READ_BYTES = 1 << 20

@@ -1,4 +1,4 @@
-"""One picture every few seconds, for as little decoding as that takes.
+"""One picture every few seconds, or at given times, for as little decoding as that takes.
 
 One linear read of the file, no seeking: that works with and without an index or a duration, and
 in MPEG-TS. Packets are gathered GOP by GOP, :func:`vidsum.media.plan.plan` says which of them
@@ -25,7 +25,7 @@ from vidsum.media import policy
 from vidsum.media.convert import Converter
 from vidsum.media.gop import GopDecoder
 from vidsum.media.opening import Beat, packets, quiet
-from vidsum.media.plan import Gop, Grid, plan
+from vidsum.media.plan import Gop, Times, plan
 
 if TYPE_CHECKING:
     from vidsum.media.clock import Packet
@@ -72,20 +72,23 @@ class _Piece:
 
 
 class Sampler:
-    """Walks one video stream and yields the frames of a grid, in order of time."""
+    """Walks one video stream and yields the frames of a grid, or of moments, in order of time.
 
-    def __init__(self, container: InputContainer, stream: av.VideoStream, grid: Grid,
+    It reads no further than the last moment.
+    """
+
+    def __init__(self, container: InputContainer, stream: av.VideoStream, times: Times,
                  side_px: int, origin_s: float, beat: Beat = quiet) -> None:  # fmt: skip
         context = stream.codec_context
         context.options = {"max_pixels": str(policy.MAX_PIXELS)}
         context.thread_count = 1
-        self._container, self._stream, self._grid = container, stream, grid
+        self._container, self._stream, self._times = container, stream, times
         self._origin_s, self._beat = origin_s, beat
         self._base = float(stream.time_base or 0)
         self._decoder = GopDecoder(
             context,
             Converter(side_px, float(stream.sample_aspect_ratio or 1)),
-            round(max(grid.near_s, _SUBSTITUTE_S) / (self._base or 1)),
+            round(max(times.near_s, _SUBSTITUTE_S) / (self._base or 1)),
         )
         rate = stream.average_rate
         self._step_s = 1 / float(rate) if rate else 0.04
@@ -100,6 +103,8 @@ class Sampler:
                 key = following.packets[0]
                 if packet is None or packet.is_keyframe or _pts(packet) > _pts(key):
                     yield from self._close(current, following)
+                    if self._done:
+                        return
                     current, following = following, _Piece()
                 else:
                     following.add(packet)
@@ -108,16 +113,23 @@ class Sampler:
                 yield from self._close(current, following)
                 return
             if packet.is_keyframe and current.packets:
-                if self._time_s(current.packets[0]) >= self._grid.stop_s:
+                if self._time_s(current.packets[0]) >= self._times.stop_s:
                     return
                 following.add(packet)
                 continue
             current.add(packet)
             if current.too_long:
                 yield from self._decode_part(current)
-                if self._time_s(current.packets[0]) >= self._grid.stop_s:
+                if self._done and not self._decoder.waiting:
+                    return
+                if self._time_s(current.packets[0]) >= self._times.stop_s:
                     yield from self._emit(self._decoder.finish())
                     return
+
+    @property
+    def _done(self) -> bool:
+        """Whether every moment is planned for; a grid goes on to the end."""
+        return self._times.time_s(self._k) == math.inf
 
     def _packets(self) -> Iterator[Packet]:
         """Yield the stream's packets from the first keyframe on, each with a pts."""
@@ -186,7 +198,7 @@ class Sampler:
         if not piece.packets:
             return
         gop = self._gop(piece, following.packets, math.inf)
-        wants, self._k = plan(gop, self._grid, self._k)
+        wants, self._k = plan(gop, self._times, self._k)
         if piece.has_key and not wants:
             return
         if piece.has_key:
@@ -201,7 +213,7 @@ class Sampler:
         cut = self._cut(piece)
         held = piece.packets[cut:]
         known_until_s = min(self._time_s(p) for p in held)
-        wants, self._k = plan(self._gop(piece, [], known_until_s), self._grid, self._k)
+        wants, self._k = plan(self._gop(piece, [], known_until_s), self._times, self._k)
         if piece.has_key:
             self._decoder.start()
         self._decoder.want(piece.packets, wants)

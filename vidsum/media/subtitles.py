@@ -14,6 +14,7 @@ import pysubs2
 from vidsum.data import Segment, TextTrack
 from vidsum.errors import MediaError
 from vidsum.languages import language_name
+from vidsum.media.encodings import text_of
 from vidsum.media.messages import TextPacket
 from vidsum.wording import shown
 
@@ -21,9 +22,6 @@ SUFFIXES = (".srt", ".vtt", ".ass", ".ssa")
 _MAX_FILE_BYTES = 10_000_000
 _MAX_ROWS = 20
 _MAX_LINE_CHARS = 2000
-_GUESS_BYTES = 20_000
-_ACCENTED = re.compile("[\u00c0-\u00ff]")
-_LETTER = re.compile(r"[^\W\d_]")
 _CONTROL = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"
 )
@@ -66,7 +64,7 @@ def read_file(path: Path) -> list[Segment]:
     try:
         if path.stat().st_size > _MAX_FILE_BYTES:
             raise MediaError(f"{shown(path)} is too large for a subtitle file.")
-        text = _decode(path.read_bytes())
+        text = text_of(path.read_bytes())
     except OSError as exc:
         raise MediaError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
     cues = _script(text, shown(path)) if _is_script(text) else clean(_cues(text))
@@ -83,9 +81,9 @@ def read_track(track: TextTrack, packets: Sequence[TextPacket], header: bytes) -
     name = f"subtitle track {track.index}"
     if track.codec in ("ass", "ssa"):
         lines = [_ass_line(p) for p in packets]
-        script = _decode(header).rstrip("\0") + "\n" + "\n".join(lines) + "\n"
+        script = text_of(header).rstrip("\0") + "\n" + "\n".join(lines) + "\n"
         return _script(script, name)
-    return clean(_segment(p, _plain(_decode(p.payload))) for p in packets)
+    return clean(_segment(p, _plain(text_of(p.payload))) for p in packets)
 
 
 def clean(cues: Iterable[Segment]) -> list[Segment]:
@@ -163,27 +161,6 @@ def _web_time(times: re.Match[str], first: int) -> float:
     return int(hours) * 3600 + int(minutes) * 60 + float(f"{seconds}.{fraction}")
 
 
-def _decode(data: bytes) -> str:
-    """Return text from UTF-16 with its mark, UTF-8, or a guessed 8-bit encoding.
-
-    Windows-1252 is the guess for western text. Read so, other scripts come out as a run of
-    accented letters; then charset-normalizer guesses.
-    """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        western = data.decode("cp1252", "replace")
-    accented = len(_ACCENTED.findall(western))
-    if accented <= 0.4 * len(_LETTER.findall(western)):
-        return western
-    import charset_normalizer
-
-    best = charset_normalizer.from_bytes(data[:_GUESS_BYTES]).best()
-    return data.decode(best.encoding, "replace") if best is not None else western
-
-
 def _plain(text: str) -> str:
     """Return a cue's text without tags and control characters, one line a row of the screen."""
     text = _TAGS.sub("", _LINE_END.sub("\n", text))
@@ -200,12 +177,12 @@ def _segment(packet: TextPacket, text: str) -> Segment:
 def _mov_text(payload: bytes) -> str:
     """Take the text out of a 3GPP timed text sample: two bytes of length, then the text."""
     length = int.from_bytes(payload[:2], "big")
-    return _plain(_decode(payload[2 : 2 + length]))
+    return _plain(text_of(payload[2 : 2 + length]))
 
 
 def _ass_line(packet: TextPacket) -> str:
     """Turn Matroska's ``ReadOrder,Layer,Style,…`` back into a line of an .ass file."""
-    fields = _decode(packet.payload).split(",", 2)
+    fields = text_of(packet.payload).split(",", 2)
     if len(fields) < 3:
         return ""
     start, end = packet.start_s, packet.start_s + packet.duration_s

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from vidsum import registry
 from vidsum.costs.bookkeeping import priced
 from vidsum.costs.totals import totals
 from vidsum.costs.units import cu
-from vidsum.data import MediaInfo, Modality, Need, Saving, Span, Total, Transcript
+from vidsum.data import Evidence, MediaInfo, Modality, Need, Saving, Span, Total, Transcript
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen
 from vidsum.pipeline.speech import RECOGNISERS
@@ -17,6 +18,18 @@ from vidsum.wording import number
 _LEAST_S = 1.0
 _ASKED: Mapping[str, Modality] = {"describe": "image", "reason": "text"}
 _WORDS = {"describe": "pictures", "reason": "summary"}
+_GATHERING: Mapping[str, Modality] = {
+    "decode": "video", "describe": "image", "ocr": "image", "transcript": "audio",
+}  # fmt: skip
+"""The stages whose work is kept between runs, and what each is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class StageSpent:
+    """What one stage took."""
+
+    stage: str
+    total: Total
 
 
 def book(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -> None:
@@ -31,6 +44,43 @@ def book(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -
     for saving in (*_silence(run, transcript, stages.get("transcript")),
                    *_subtitles(run, info, transcript)):  # fmt: skip
         run.meter.saved("transcript", "audio", saving)
+
+
+def stages_spent(run: Run) -> tuple[StageSpent, ...]:
+    """Return what the stages took whose work is kept."""
+    stages = totals(run.meter.book.lines(), lambda line: line.stage)
+    return tuple(StageSpent(name, stages[name]) for name in _GATHERING if name in stages)
+
+
+def book_kept(run: Run, evidence: Evidence, stages: Sequence[StageSpent], when: str) -> None:
+    """Write to the ledger what evidence of an earlier run saved. ``when`` tells of that run."""
+    for spent in stages:
+        what, took = _kept_of(evidence, spent.stage), spent.total
+        if what and spent.stage in _GATHERING:
+            run.meter.saved(spent.stage, _GATHERING[spent.stage], Saving(
+                "cache", f"{what}, kept from an earlier run of {when}", took.calls or None,
+                None if took.wall_s.unknown else took.wall_s.value,
+                _asked_for(took, took.cu.value, took.cu.unknown),
+                _whole(_asked_for(took, took.usd_nano.value, took.usd_nano.unknown)),
+            ))  # fmt: skip
+
+
+def _kept_of(evidence: Evidence, stage: str) -> str:
+    """Return in words what a stage had found; empty for nothing."""
+    seen, segments = evidence.observations, evidence.transcript.segments
+    counts = {
+        "decode": (len(seen) + len(evidence.dropped), "sample", "samples"),
+        "describe": (sum(1 for one in seen if one.caption), "description", "descriptions"),
+        "ocr": (len(seen), "picture read", "pictures read"),
+        "transcript": (len(segments), "segment of speech", "segments of speech"),
+    }  # fmt: skip
+    count, one, many = counts.get(stage, (0, "", ""))
+    return f"{number(count)} {one if count == 1 else many}" if count else ""
+
+
+def _asked_for(took: Total, value: float, unknown: int) -> float | None:
+    """Return what calls cost; None when that is not known, or there was none."""
+    return None if unknown or not took.calls else value
 
 
 def _cached(run: Run, stage: str) -> Iterator[Saving]:

@@ -11,11 +11,13 @@ from itertools import pairwise
 from vidsum.data import Coverage, Evidence, MediaInfo, Transcript
 from vidsum.errors import MediaError, OptionError
 from vidsum.events import Noted
+from vidsum.media.facts import gather_facts
 from vidsum.media.identity import sha256_of
 from vidsum.pipeline import avoided
 from vidsum.pipeline.choosing import Engines
 from vidsum.pipeline.hearing import Hearing
 from vidsum.pipeline.planning import plan
+from vidsum.pipeline.remembering import plan_summary, remember, remembered, watch
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen, eyes_work, promised_end_s, see
 from vidsum.transcribers.tracks import chosen_track
@@ -28,14 +30,31 @@ _CUT_OFF_S, _CUT_OFF_SHARE = 1.0, 0.02
 
 
 def gather(run: Run) -> Evidence:
-    """Return all that was seen and heard.
+    """Return all that was seen and heard, by this run or, with the same settings, an earlier one.
 
     Raises: MediaError, OptionError, BackendMissing, BackendFailed.
     """
+    watch(run)
     info = prepare(run)
     _tell(run, run.engines)
+    kept = remembered(run, info)
+    if kept is not None:
+        evidence = _with_facts(run, kept)
+        plan_summary(run, evidence)
+        return evidence
     plan(run, info)
-    return look_and_listen(run, info)
+    evidence = look_and_listen(run, info)
+    remember(run, evidence)
+    return _with_facts(run, evidence)
+
+
+def _with_facts(run: Run, evidence: Evidence) -> Evidence:
+    """Return evidence with what came with the file: that may change while the video does not."""
+    with run.meter.stage("prepare", "video", "facts"):
+        given = gather_facts(evidence.info, run.options.context)
+    for problem in given.problems:
+        run.note("facts", problem)
+    return replace(evidence, facts=given.facts, notices=tuple(run.notices))
 
 
 def prepare(run: Run, *, identify: bool = True) -> MediaInfo:

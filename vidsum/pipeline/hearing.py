@@ -11,7 +11,14 @@ from vidsum import registry
 from vidsum.backends.machine import usable_cores
 from vidsum.costs.meter import OWN_THREAD, WHOLE_PROCESS, Clock
 from vidsum.data import MediaInfo, Segment, Transcript
-from vidsum.errors import BackendFailed, BackendMissing, BudgetReached, MediaError, VidsumError
+from vidsum.errors import (
+    BackendFailed,
+    BackendMissing,
+    BudgetReached,
+    DecodeStopped,
+    MediaError,
+    VidsumError,
+)
 from vidsum.events import StageFinished, StageStarted
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.schedule import must_wait, with_threads
@@ -135,7 +142,8 @@ class Hearing:
             except MediaError as exc:
                 if self._info.video is None or self._run.stopped:
                     raise
-                self._run.note("sound-unreadable", f"The sound is not used: {exc.message}")
+                code = "sound-stopped" if isinstance(exc, DecodeStopped) else "sound-unreadable"
+                self._run.note(code, f"The sound is not used: {exc.message}")
             finally:
                 transcriber.close()
 

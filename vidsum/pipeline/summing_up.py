@@ -1,65 +1,115 @@
-"""The last stage of a run: the summary."""
+"""The last stage of a run: the summary, or the answer to a question."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Final, TypeVar
+
 from vidsum import registry
 from vidsum.costs.meter import WHOLE_PROCESS
-from vidsum.data import Bundle, Summary
+from vidsum.data import Answer, Bundle, Saving, Summary
 from vidsum.errors import BudgetReached, VidsumError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
+from vidsum.pipeline import remembering
+from vidsum.pipeline.bundling import with_looks
+from vidsum.pipeline.looking_again import looker_for
 from vidsum.pipeline.planning import summary_fits
 from vidsum.pipeline.run import Run
-from vidsum.reasoner.protocol import Reasoner
+from vidsum.reasoner.auditing import audited_answer, audited_summary
+from vidsum.reasoner.protocol import Advanced, Reasoner
+from vidsum.wording import number
 
-FALLBACK = "extractive"
+FALLBACK: Final = "extractive"
+_QUOTED: Final = {
+    "summary": "The summary is quoted, not written by a model",
+    "answer": "The question is answered with quotations, not by a model",
+}
+_STAGES: Final = {"summary": "summarizing", "answer": "answering"}
+
+T = TypeVar("T", Summary, Answer)
 
 
-def sum_up(run: Run, bundle: Bundle) -> Summary:
+def sum_up(run: Run, bundle: Bundle, *, looks: bool = True) -> Summary:
     """Return the summary; by the extractive reasoner when the chosen one fails.
 
     Whatever keeps the chosen one from its work, a model that was removed meanwhile or a prompt
-    that cannot be used: what was seen and heard is not thrown away for it.
+    that cannot be used: what was seen and heard is not thrown away for it. ``looks``: the model
+    may ask to see moments again.
     """
+
+    def summarize(reasoner: Reasoner, advanced: Advanced) -> Summary:
+        again = looks and reasoner.name != FALLBACK
+        made = reasoner.summarize(bundle, advanced, looker_for(run, bundle) if again else None)
+        return audited_summary(made, with_looks(bundle, made.looks))
+
+    return _asked(run, bundle, "summary", summarize)
+
+
+def answer(run: Run, bundle: Bundle, question: str) -> Answer:
+    """Return the answer to a question; by the extractive reasoner when the chosen one fails."""
+    return _asked(
+        run, bundle, "answer",
+        lambda reasoner, advanced: audited_answer(
+            reasoner.answer(bundle, question, advanced), bundle
+        ),
+    )  # fmt: skip
+
+
+def _asked(
+    run: Run, bundle: Bundle, what: str, ask: Callable[[Reasoner, Advanced], T]
+) -> T:  # fmt: skip
     name = run.engines.reasoner.name
-    if name != FALLBACK and not _fits(run, bundle):
+    if name != FALLBACK and not _fits(run, bundle, what):
         name = FALLBACK
-    run.listen(StageStarted("summarizing", "calls"))
+    run.listen(StageStarted(_STAGES[what], "calls"))
     try:
-        summary = _ask(run, name, bundle)
+        made = _by(run, name, bundle, what, ask)
     except VidsumError as exc:
         if name == FALLBACK:
             raise
         if isinstance(exc, BudgetReached):
-            run.give_up(
-                f"The summary is quoted, not written by a model. {exc.message} {exc.hint}".strip()
-            )
+            run.give_up(f"{_QUOTED[what]}. {exc.message} {exc.hint}".strip())
         else:
             run.fail(exc)
-        summary = _ask(run, FALLBACK, bundle)
-    run.listen(StageFinished("summarizing", summary.model or summary.backend))
-    return summary
+        made = _by(run, FALLBACK, bundle, what, ask)
+    run.listen(StageFinished(_STAGES[what], made.model or made.backend))
+    return made
 
 
-def _fits(run: Run, bundle: Bundle) -> bool:
-    """Say whether there is room for a summary by a model; tell the user if there is none."""
+def _fits(run: Run, bundle: Bundle, what: str) -> bool:
+    """Say whether there is room for what a model is to write; tell the user if there is none."""
     with run.meter.stage("plan", "text", "vidsum"):
         if summary_fits(run, bundle):
             return True
-    run.give_up("The summary is quoted, not written by a model: that does not fit under the cap.")
+    run.give_up(f"{_QUOTED[what]}: that does not fit under the cap.")
     return False
 
 
-def _ask(run: Run, name: str, bundle: Bundle) -> Summary:
+def _by(
+    run: Run, name: str, bundle: Bundle, what: str, ask: Callable[[Reasoner, Advanced], T]
+) -> T:  # fmt: skip
     def advanced(done: int, total: int) -> None:
-        run.listen(StageAdvanced("summarizing", done, total))
+        run.listen(StageAdvanced(_STAGES[what], done, total))
 
     reasoner: Reasoner = registry.load("reasoner", name, run.options)
+    if name != FALLBACK:
+        reasoner.answers = remembering.answers_for(run, name)
+        reasoner.unusable = remembering.unusable(run)
     run.on_stop(reasoner.close)
     # Nothing else runs by now, so the process's CPU is the reasoner's, its own threads included.
     with run.meter.stage("reason", "text", name, WHOLE_PROCESS) as account:
         reasoner.tally.bind(account)
         try:
-            return reasoner.summarize(bundle, advanced)
+            return ask(reasoner, advanced)
         finally:
             account.add(lines=len(bundle.timeline), **reasoner.tally.counts)
             reasoner.close()
+            _book_reused(run, reasoner.reused)
+
+
+def _book_reused(run: Run, reused: int) -> None:
+    """Write down answers that did not have to be asked for again."""
+    if reused:
+        answers = "answer" if reused == 1 else "answers"
+        told = f"{number(reused)} {answers} of the model kept from an earlier run"
+        run.meter.saved("reason", "text", Saving("cache", told, reused))

@@ -6,7 +6,8 @@
 4. Fewer pictures still, down to none.
 
 All is worked out with worst cases: what a plan has certainly fits. Calls mostly settle far below
-theirs, so that more can be done on the way than a plan says.
+theirs, so that more can be done on the way than a plan says. Nothing is given up for the sake of
+second looks, which get what is left in the end.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Final
 from vidsum.costs.budget import NO_LIMIT, Amount, Caps
 from vidsum.errors import OptionError
 from vidsum.planner.estimate import Estimate, StageEstimate
-from vidsum.planner.lines import Line, plus
+from vidsum.planner.lines import Line, less, plus
 from vidsum.wording import escaped, number
 
 _FLOOR_PICTURES, _FLOOR_EVERY_S = 4, 120.0
@@ -114,7 +115,7 @@ class _Costs:
         self._estimate = estimate
         self.captions = math.ceil(estimate.facts.captions.most)
         self.floor = floor_captions(estimate)
-        self.everything = _sum(estimate)
+        self.everything = less(_sum(estimate), _known(estimate.again))
 
     def of(self, share: int, captions: int, *, write: bool) -> Amount:
         """Return the worst case of so many hundredths of speech, and so many pictures."""

@@ -1,11 +1,10 @@
-"""How a summary was made, on which basis, and what would tell more."""
+"""On which basis a summary was made, and what would tell more."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Iterator
+from typing import Final
 
 from vidsum.data import ChapterBasis, Evidence
 from vidsum.reasoner.overview import SUBTITLES, ends_whole, within
@@ -14,7 +13,7 @@ from vidsum.reasoner.wording import counted, listed, span, spelled
 from vidsum.wording import safe
 
 _MEASURED: Final = "Built-in mode: frames were measured, not understood."
-_UNRECOGNISED: Final = "People, objects and actions are not recognised."
+UNRECOGNISED: Final = "People, objects and actions are not recognised."
 _CAPTIONED: Final = (
     "Quoted, not written: what stands in quotation marks was said or shown, the rest is what a "
     "model saw in single pictures."
@@ -29,70 +28,16 @@ _CHAPTERS: Final = {
     "model": "Chapters are the model's.",
     "none": "",
 }
-PointsFrom = Literal["model", "quoted", "none"]
-"""Who made the key points of a summary that a model wrote."""
-_POINTS: Final[Mapping[PointsFrom, str]] = {
-    "model": "Each key point names timeline entries that exist; whether they bear it out was not "
-    "checked.",
-    "quoted": "Key points are quoted: the model gave none that names an entry of the timeline.",
-    "none": "The model gave no key point that names an entry of the timeline.",
-}
-_REMOVED: Final = {
-    "points": ("statement without evidence", "statements without evidence"),
-    "ids": ("id that does not exist", "ids that do not exist"),
-    "quotes": (
-        "pair of quotation marks round words that were not said or shown",
-        "pairs of quotation marks round words that were not said or shown",
-    ),
-    "chapters": (
-        "chapter without a title or a place of its own",
-        "chapters without a title or a place of their own",
-    ),
-    "names": ("name that does not occur", "names that do not occur"),
-    "many": ("item too many", "items too many"),
-}
 _FINE_STEP_S: Final = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """How a model wrote a summary, and whose the key points are.
-
-    ``removed`` counts what was taken out of what it wrote, see Ground.
-    """
-
-    model: str
-    where: str
-    calls: int
-    sections: int
-    points: PointsFrom
-    removed: Mapping[str, int]
 
 
 def method(evidence: Evidence, basis: ChapterBasis) -> str:
     """Return the honest paragraph of a quoted summary: what was measured, read and quoted."""
-    return _joined(_quoting(evidence), *_sources(evidence), _chapters(evidence, basis))
+    return joined(_quoting(evidence), *sources(evidence), chapters_from(evidence, basis))
 
 
-def written(evidence: Evidence, basis: ChapterBasis, writing: Writing) -> str:
-    """Return the honest paragraph of a summary that a model wrote: who, from what, what was cut."""
-    calls = counted(writing.calls, "call")
-    over = f" over {counted(writing.sections, 'section')}" if writing.sections > 1 else ""
-    seen = (
-        _UNRECOGNISED if evidence.info.video is not None and not captioned_by_model(evidence)
-        else ""
-    )  # fmt: skip
-    return _joined(
-        f"Written by {safe(writing.model)} {writing.where}, in {calls}{over}.",
-        *_sources(evidence),
-        seen,
-        _chapters(evidence, basis),
-        _POINTS[writing.points],
-        _removed(writing.removed),
-    )
-
-
-def _joined(*sentences: str) -> str:
+def joined(*sentences: str) -> str:
+    """Return sentences as a paragraph; empty ones are left out."""
     return " ".join(filter(None, sentences))
 
 
@@ -105,7 +50,7 @@ def _quoting(evidence: Evidence) -> str:
     words = "recognised in the sound" if recognised else "copied from subtitles"
     return (
         f"{_MEASURED} Text is read by OCR or {words}; sentences are quoted, not written. "
-        f"{_UNRECOGNISED}"
+        f"{UNRECOGNISED}"
     )
 
 
@@ -117,7 +62,7 @@ def captioned_by_model(evidence: Evidence) -> bool:
     )
 
 
-def _sources(evidence: Evidence) -> Iterator[str]:
+def sources(evidence: Evidence) -> Iterator[str]:
     """Yield what is known of words and pictures, and where from."""
     yield _words(evidence)
     if evidence.info.video is not None:
@@ -125,16 +70,9 @@ def _sources(evidence: Evidence) -> Iterator[str]:
         yield _undescribed(evidence)
 
 
-def _chapters(evidence: Evidence, basis: ChapterBasis) -> str:
+def chapters_from(evidence: Evidence, basis: ChapterBasis) -> str:
+    """Say where chapters come from."""
     return _CHAPTERS[basis].format(step=_seconds(evidence.interval_s))
-
-
-def _removed(removed: Mapping[str, int]) -> str:
-    told = [
-        counted(removed[key], one, more) for key, (one, more) in _REMOVED.items()
-        if removed.get(key)
-    ]  # fmt: skip
-    return f"Taken out: {listed(told)}." if told else ""
 
 
 def _words(evidence: Evidence) -> str:

@@ -1,45 +1,20 @@
 """What a model's summary would take, before there is anything to sum up.
 
-The code that asks also decides here: whether a timeline fits one question, and how much of it a
-section takes. The prompts are rendered from the files in use.
-
-Not in ``most``: an endpoint that takes less at once than is believed of it.
+Not in ``most``: an endpoint that takes less at once than is believed of it. Not in ``least``:
+answers that were kept from earlier runs. A question about the video takes no more than a summary:
+its prompts and its answers are shorter.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import astuple, dataclass
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import replace
 from typing import Final
 
-from vidsum import tokens
-from vidsum.backends.protocol import ChatBackend
 from vidsum.config import Options
-from vidsum.data import (
-    Bundle,
-    ChatRequest,
-    DroppedSample,
-    Evidence,
-    Forecast,
-    MediaInfo,
-    ModelRef,
-    Need,
-    Notice,
-    Origin,
-    Quantities,
-    Reply,
-    Sample,
-    Transcript,
-)
-from vidsum.errors import BackendFailed
+from vidsum.data import Forecast, ModelRef, Need, Quantities, Span
+from vidsum.reasoner.workload import BYTES_A_TOKEN, FOREIGN, USUAL, frame, largest, way
 
-_BYTES_A_TOKEN: Final = 3
-"""Timeline tokens are at least a third of its bytes, see :func:`vidsum.tokens.count`."""
-_USUAL, _FOREIGN = 1.1, 1.6
-"""What an :class:`Asker` makes of an estimate of tokens: of English, and of other letters."""
 _FAULT_BYTES: Final = 2_000
 """What is said of an answer that could not be used."""
 _SHORTEST_ANSWER_TOKENS: Final = 64
@@ -50,7 +25,6 @@ _LIKELY_THOUGHT_TOKENS: Final = 600
 _LARGE_CONTEXT_TOKENS: Final = 128_000
 _LISTED: Final = ("openrouter",)
 """Providers that say of each model how much it takes at once, which is much."""
-_LATE_S: Final = 360_000.0
 _STEPS: Final = 5
 
 
@@ -64,29 +38,31 @@ def local(options: Options, need: Need) -> Forecast:
     from vidsum.backends.gguf_shape import shape_of
     from vidsum.catalog.locate import find
     from vidsum.reasoner.local import MOST_CONTEXT_TOKENS
+    from vidsum.reasoner.rooms import enough_tokens
 
     found = find("reason", options.reason_model)
     model = ModelRef(backend="llama.cpp", requested=found.name, shape=shape_of(found.model),
                      device=device_of(options.gpu_layers))  # fmt: skip
     most_context = (found.entry.context_tokens if found.entry else None) or MOST_CONTEXT_TOKENS
     trained = trained_tokens(found.model) or most_context
+    looks = _looks(options, need)
 
     def context(count: float) -> int:
-        wanted = options.reason_context_tokens or min(most_context, _enough(count))
-        return min(wanted, trained)
+        enough = enough_tokens(math.ceil(count), options.length, looks)
+        return min(options.reason_context_tokens or min(most_context, enough), trained)
 
-    span = need.timeline_tokens
-    likely = _way(_frame(options, context(span.likely)), span.likely, _USUAL)
+    span = _shown(options, need)
+    likely = way(frame(options, context(span.likely), looks), span.likely, USUAL)
     # The context goes by the timeline: each stretch of lengths with the context of its shortest.
     counts = _steps(span.least, span.most)
-    most = _largest(*(
-        _way(_frame(options, context(low)), high, _BYTES_A_TOKEN)
+    most = largest(*(
+        way(frame(options, context(low), looks), high, BYTES_A_TOKEN)
         for low, high in zip(counts, counts[1:] or counts, strict=False)
     ))  # fmt: skip
     fits = min(context(span.most) - _SHORTEST_ANSWER_TOKENS, most.prompts_bytes + _FAULT_BYTES)
     calls = 2 * most.questions
     used = (
-        Quantities(calls=_least_calls(need), input_tokens=_least_input(need), output_tokens=0),
+        _least(options, need),
         Quantities(calls=likely.questions, input_tokens=likely.prompts_tokens,
                    output_tokens=round(likely.answers_tokens * _LIKELY_SHARE)),
         Quantities(
@@ -112,12 +88,13 @@ def remote(options: Options, need: Need) -> Forecast:
 
     model = remote_model(options, "reason")
     provider = endpoint(options.api_for("reason")).provider_name
-    smallest, largest = _contexts(options)
-    span = need.timeline_tokens
-    believed = largest if provider in _LISTED else smallest
-    likely = _way(_frame(options, believed), span.likely, _USUAL)
-    most = _largest(*(
-        _way(_frame(options, context), span.most, _FOREIGN) for context in (smallest, largest)
+    narrow, wide = _contexts(options)
+    span, looks = _shown(options, need), _looks(options, need)
+    believed = wide if provider in _LISTED else narrow
+    likely = way(frame(options, believed, looks), span.likely, USUAL)
+    most = largest(*(
+        way(frame(options, context, looks), span.most, FOREIGN)
+        for context in (narrow, wide)
     ))  # fmt: skip
     thinks = thinking(model)
     again = 0 if thinks == "never" else 1
@@ -127,8 +104,7 @@ def remote(options: Options, need: Need) -> Forecast:
     guessed = _LIKELY_THOUGHT_TOKENS * likely.questions if thinks == "usually" else 0
     return Forecast(
         model=model,
-        least=Quantities(calls=_least_calls(need), input_tokens=_least_input(need),
-                         output_tokens=0),
+        least=_least(options, need),
         likely=Quantities(
             calls=likely.questions, input_tokens=likely.prompts_tokens + likely.schemas_bytes // 4,
             output_tokens=round(likely.answers_tokens * _LIKELY_SHARE) + guessed,
@@ -154,22 +130,31 @@ def _contexts(options: Options) -> tuple[int, int]:
     return told or _USUAL_CONTEXT_TOKENS, _LARGE_CONTEXT_TOKENS
 
 
-def _least_calls(need: Need) -> int:
+def _looks(options: Options, need: Need) -> int:
+    """Return how many moments the model may ask to see again; offered some, it is likely to."""
+    return 0 if options.second_look == 0 else math.ceil(need.looks.most)
+
+
+def _shown(options: Options, need: Need) -> Span:
+    """Return how many tokens of a timeline a model is shown."""
+    span, most = need.timeline_tokens, options.max_evidence_tokens
+    if most is None:
+        return span
+    return Span(min(span.least, most), min(span.likely, most), min(span.most, most))
+
+
+def _least(options: Options, need: Need) -> Quantities:
     """A model is asked nothing about a video of which nothing is known.
 
-    Speech that was found tells nothing yet: what is made of it may not be believed.
+    Speech that was found tells nothing yet: what is made of it may not be believed. An estimate of
+    tokens is less than twice too high; what gives way to a budget may leave next to nothing.
     """
-    return 1 if need.captions.least >= 1 else 0
-
-
-def _least_input(need: Need) -> int:
-    """An estimate of tokens is less than twice too high."""
-    return _least_calls(need) * math.floor(need.timeline_tokens.least / 2)
+    calls = 1 if need.captions.least >= 1 else 0
+    shown = 0 if options.max_evidence_tokens else math.floor(need.timeline_tokens.least / 2)
+    return Quantities(calls=calls, input_tokens=calls * shown, output_tokens=0)
 
 
 def _filled(used: Quantities, fits: int) -> Quantities:
-    from dataclasses import replace
-
     return replace(used, input_tokens=(used.calls or 0) * fits)
 
 
@@ -186,141 +171,6 @@ def _flops(model: ModelRef, used: Quantities) -> float | None:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """Prompts of one kind: without lines their bytes and tokens, the schema's bytes, how many
-    tokens of lines fit, and the room for an answer."""
-
-    prompt_bytes: int
-    prompt_tokens: int
-    schema_bytes: int
-    lines_tokens: int
-    room_tokens: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What is asked of a model that takes so much at once. Without sections there is no room."""
-
-    summary: _Part
-    section: _Part | None = None
-    merge: _Part | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Way:
-    """All questions of a summary together, each put once."""
-
-    questions: int
-    prompts_bytes: int
-    prompts_tokens: int
-    schemas_bytes: int
-    answers_tokens: int
-
-
-def _way(frame: _Frame, count: float, margin: float) -> _Way:
-    """Return how a timeline of ``count`` tokens is summed up, which may be ``margin`` as many."""
-    whole, count = frame.summary, math.ceil(count)
-    one = _Way(1, whole.prompt_bytes + _BYTES_A_TOKEN * count, whole.prompt_tokens + count,
-               whole.schema_bytes, whole.room_tokens)  # fmt: skip
-    section, merge = frame.section, frame.merge
-    if count * margin < whole.lines_tokens or section is None or merge is None:
-        return one
-    # The first facts that came with the file stand in every prompt, in an eighth of it at most.
-    facts = section.lines_tokens // 8
-    counted, budget = math.ceil(count * margin), section.lines_tokens - facts
-    if margin == _USUAL:
-        sections, joins = math.ceil(counted / budget), 0
-    else:
-        sections = most_sections(counted, budget)
-        joins = max(0, sections - 2)  # each of two notes may fill half of a prompt
-    merged = (joins + 1) * merge.lines_tokens
-    parts = _Way(
-        sections + joins + 1,
-        sections * section.prompt_bytes + (joins + 1) * merge.prompt_bytes
-        + _BYTES_A_TOKEN * (count + sections * facts + merged),
-        sections * section.prompt_tokens + (joins + 1) * merge.prompt_tokens
-        + count + min(merged, sections * section.room_tokens),
-        (sections + joins) * section.schema_bytes + merge.schema_bytes,
-        (sections + joins) * section.room_tokens + merge.room_tokens,
-    )  # fmt: skip
-    return _largest(one, parts)  # where more would have fitted, it is one question after all
-
-
-def _largest(*ways: _Way) -> _Way:
-    """Return what is the largest in every respect."""
-    return _Way(*(max(values) for values in zip(*map(astuple, ways), strict=True)))
-
-
-def most_sections(count: int, budget: int) -> int:
-    """Return in how many sections of at most ``budget`` tokens a timeline is cut at most.
-
-    A section has at least half of what equal ones would have, but one before a line that is too
-    long for it. Source: :func:`vidsum.reasoner.sections.cut`.
-    """
-    sections, left = 1, float(count)
-    while left > budget:
-        left -= left / math.ceil(left / budget) / 2
-        sections += 1
-    return sections + (sections > 1)
-
-
-@lru_cache(64)
-def _frame(options: Options, context_tokens: int) -> _Frame:
-    """Return what is asked of a model that takes so many tokens at once. Raises: OptionError."""
-    from vidsum.reasoner.answer import limits_for, notes_schema, summary_schema
-    from vidsum.reasoner.asking import Asker, NoRoom
-    from vidsum.reasoner.grounding import Ground
-    from vidsum.reasoner.model import _LEAST_ROOM_TOKENS, _MOST_ROOM_TOKENS, _ROOM_SHARE
-    from vidsum.reasoner.prompting import SYSTEM, Prompter
-    from vidsum.reasoner.protocol import ignore
-    from vidsum.reasoner.reducing import Reduction
-
-    bundle = _bundle()
-    prompter = Prompter(bundle, options)
-    room = min(max(context_tokens // _ROOM_SHARE, _LEAST_ROOM_TOKENS), _MOST_ROOM_TOKENS)
-    limits, span_s = limits_for(room), (_LATE_S, 2 * _LATE_S)
-    asker = Asker(_Counting(context_tokens), context_tokens, advanced=ignore)
-
-    def part(prompt: str, schema: object, lines_tokens: int, room_tokens: int) -> _Part:
-        text = f"{SYSTEM}\n{prompt}"
-        return _Part(_bytes(text), tokens.count(text, None)[0], _bytes(json.dumps(schema)),
-                     lines_tokens, room_tokens)  # fmt: skip
-
-    prompt = prompter.summary([], limits)
-    whole = part(prompt, summary_schema(limits), asker.room(prompt) - room, room)
-    reduction = Reduction(bundle, prompter, asker, Ground(bundle), room)
-    notes_room, few = reduction._notes_room, reduction._notes_limits
-    try:
-        budget, merge_budget = reduction._section_budget(), reduction._merge_budget()
-    except NoRoom:
-        return _Frame(whole)
-    section = prompter.section([], few, span_s=span_s, part=100, parts=100)
-    merge = prompter.merge([], limits, span_s=span_s, final=True)
-    return _Frame(
-        whole,
-        part(section, notes_schema(few), budget, notes_room),
-        part(merge, summary_schema(limits), merge_budget, room),
-    )
-
-
-def _enough(count: float) -> int:
-    """Return the context that is asked for a timeline of so many tokens."""
-    from vidsum.reasoner.model import _enough_tokens
-
-    return _enough_tokens(_bundle(math.ceil(count)))
-
-
-def _bundle(count: int = 0) -> Bundle:
-    """Return the bundle of a long video of which nothing is known."""
-    info = MediaInfo(Path(), 0, "", None, 0.0, None)
-    heard, dropped = Transcript((), "", "none"), DroppedSample(Sample(0, 0.0, 0.0, 0.0), "black")
-    lacking = Notice("partial", "", partial=True)
-    evidence = Evidence(info, (), (dropped,), heard, None, _LATE_S, 2 * _LATE_S, 5.0,
-                        notices=(lacking,))  # fmt: skip
-    return Bundle(evidence, (), count, "estimated")
-
-
 def _steps(least: float, most: float) -> list[float]:
     """Return lengths from the least to the most, each as many times the one before."""
     if most <= least:
@@ -328,27 +178,3 @@ def _steps(least: float, most: float) -> list[float]:
     low = max(least, 1.0)
     factor = (most / low) ** (1 / _STEPS) if most > low else 1.0
     return [least, *(low * factor**step for step in range(1, _STEPS)), most]
-
-
-def _bytes(text: str) -> int:
-    return len(text.encode("utf-8", "replace"))
-
-
-class _Counting(ChatBackend):
-    """Counts tokens as a backend without a tokenizer does, and answers nothing."""
-
-    model = ""
-
-    def __init__(self, context_tokens: int) -> None:
-        self.context_tokens: int | None = context_tokens
-
-    def complete(self, request: ChatRequest) -> Reply:
-        """Raises: BackendFailed, for nobody is asked."""
-        raise BackendFailed("A forecast asks no model.")
-
-    def count_tokens(self, text: str) -> tuple[int, Origin]:
-        """Return an estimate."""
-        return tokens.count(text, None)
-
-    def close(self) -> None:
-        """Nothing is held."""

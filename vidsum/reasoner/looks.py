@@ -57,7 +57,8 @@ def looks(evidence: Evidence, overlay: Sequence[str]) -> list[Look]:
 def title_of(observation: Observation) -> str:
     """Return the title on a picture, that of a card with nothing else too; "" if it has none."""
     text = observation.text
-    return safe(text.title or _card(observation)) if text else ""
+    title = safe(text.title or _card(observation)) if text else ""
+    return title if any(map(str.isalnum, title)) else ""
 
 
 def tall_lines(observation: Observation) -> list[str]:

@@ -1,37 +1,47 @@
-"""The reasoner that has a language model write the summary, and checks what it wrote.
+"""The reasoner that has a language model write, and checks what it wrote.
 
 A timeline that fits the model's context is one question. A longer one is cut into sections;
-notes on each are merged, in a tree where even the notes do not fit.
+notes on each are merged, in a tree where even the notes do not fit. A summary and the answer to a
+question go the same way.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
 from vidsum.backends.protocol import ChatBackend
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
-from vidsum.data import Bundle, ChapterBasis, Summary, TimelineEntry
+from vidsum.data import Answer, Bundle, ChapterBasis, Claim, Grounding, Summary, TimelineEntry
 from vidsum.errors import BackendFailed
-from vidsum.reasoner.answer import Answer, limits_for, read, summary_schema
-from vidsum.reasoner.asking import Asker, NoRoom, Question, TooLong
-from vidsum.reasoner.basis import PointsFrom, Writing, more, written
+from vidsum.languages import two_letters
+from vidsum.reasoner.asking import Asker
+from vidsum.reasoner.basis import more
 from vidsum.reasoner.extractive import ExtractiveReasoner
-from vidsum.reasoner.grounding import Ground, Grounded
+from vidsum.reasoner.grounding import Ground, Grounded, GroundedResponse
+from vidsum.reasoner.inquiry import Inquiry, Told
+from vidsum.reasoner.packing import Packed, pack
 from vidsum.reasoner.prompting import Prompter
-from vidsum.reasoner.protocol import Advanced, Reasoner, ignore
-from vidsum.reasoner.reducing import Reduction
-from vidsum.reasoner.sections import collapsed, short_line
+from vidsum.reasoner.protocol import Advanced, Answers, Looker, Reasoner, ignore
+from vidsum.reasoner.revising import Written, with_second_looks
+from vidsum.reasoner.rooms import enough_tokens
+from vidsum.reasoner.sections import collapsed
+from vidsum.reasoner.tasks import answering, summing_up
+from vidsum.reasoner.terms import Lexicon
+from vidsum.reasoner.writing import PointsFrom, Writing, answered, written
 
-_LEAST_ROOM_TOKENS, _MOST_ROOM_TOKENS = 400, 2_048
-_ROOM_SHARE: Final = 4
-"""An answer gets this part of the context (one in four)."""
-_OTHER_TOKENIZER: Final = 1.3
-"""How many more tokens than counted a timeline may have for a small model's own tokenizer."""
-_INSTRUCTION_TOKENS: Final = 1_024
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What one summary or answer is made with. ``left_out``: entries that are not shown."""
+
+    asker: Asker
+    ground: Ground
+    inquiry: Inquiry
+    left_out: Mapping[str, int]
 
 
 class ModelReasoner(Reasoner):
@@ -48,6 +58,9 @@ class ModelReasoner(Reasoner):
         bounded: bool = True,
     ) -> None:  # fmt: skip
         self.name, self.tally = name, tally or Tally()
+        self.reused = 0
+        self.answers: Answers | None = None
+        self.unusable: Callable[[str], str | None] | None = None
         self._open_backend, self._options, self._where = open_backend, options, where
         self._assumed_context_tokens, self._bounded = assumed_context_tokens, bounded
         self._lock = threading.Lock()
@@ -61,22 +74,61 @@ class ModelReasoner(Reasoner):
         if backend is not None:
             backend.close()
 
-    def summarize(self, bundle: Bundle, advanced: Advanced = ignore) -> Summary:
-        """Return the summary; every claim names timeline entries.
+    def summarize(
+        self, bundle: Bundle, advanced: Advanced = ignore, looker: Looker | None = None
+    ) -> Summary:
+        """Return the summary; every claim names timeline entries, or is marked unsupported.
 
         A model is not asked about a video of which nothing is known: it would make something up.
         Raises: BackendMissing, BackendFailed, OptionError for a prompt that cannot be used.
         """
+        self.reused = 0
         if not any(map(_tells, bundle.timeline)):
             return ExtractiveReasoner().summarize(bundle, advanced)
-        asker = self._asker(self._opened(bundle), advanced)
-        ground = Ground(bundle)
-        found, sections = self._answer(bundle, asker, ground)
-        return self._summary(bundle, found, asker, ground, sections)
+        with self._work(bundle, advanced, looks=looker.most if looker else 0) as work:
+            told = work.inquiry.put(summing_up(work.ground))
+            made = with_second_looks(told, looker, work.asker, work.ground, self._options.length)
+        return self._summary(bundle, made, told.sections, work)
 
-    def _opened(self, bundle: Bundle) -> ChatBackend:
+    def answer(self, bundle: Bundle, question: str, advanced: Advanced = ignore) -> Answer:
+        """Return the answer to a question, from the timeline alone.
+
+        Raises: as :meth:`summarize`.
+        """
+        self.reused = 0
+        if not any(entry.kind == "fact" or _tells(entry) for entry in bundle.timeline):
+            return ExtractiveReasoner().answer(bundle, question, advanced)
+        with self._work(bundle, advanced, question) as work:
+            told = work.inquiry.put(answering(work.ground))
+        return self._answer(bundle, question, told, work)
+
+    @contextmanager
+    def _work(
+        self, bundle: Bundle, advanced: Advanced, question: str = "", *, looks: int = 0
+    ) -> Iterator[_Work]:
+        """Open the model and make everything ready; afterwards, count the answers reused."""
+        backend = self._opened(bundle, looks)
+        backend.count_tokens("")  # a local model knows its context when it is loaded
+        prompter = Prompter(bundle, self._options, question)
+        asker = Asker(
+            backend, backend.context_tokens or self._assumed_context_tokens,
+            bounded=self._bounded, advanced=advanced, fence=prompter.fence, answers=self.answers,
+            unusable=self.unusable,
+        )  # fmt: skip
+        ground = Ground(bundle)
+        packed = self._packed(bundle, asker, question)
+        inquiry = Inquiry(
+            bundle, packed.entries, prompter, asker, ground, self._options.length, looks
+        )
+        try:
+            yield _Work(asker, ground, inquiry, packed.left_out)
+        finally:
+            self.reused = asker.reused
+
+    def _opened(self, bundle: Bundle, looks: int) -> ChatBackend:
         if self._backend is None:
-            backend = self._open_backend(_enough_tokens(bundle))
+            shown = min(bundle.tokens, self._options.max_evidence_tokens or bundle.tokens)
+            backend = self._open_backend(enough_tokens(shown, self._options.length, looks))
             with self._lock:
                 self._backend = backend
                 closed = self._closed
@@ -85,69 +137,81 @@ class ModelReasoner(Reasoner):
                 raise BackendFailed("The reasoner was closed.")
         return self._backend
 
-    def _asker(self, backend: ChatBackend, advanced: Advanced) -> Asker:
-        backend.count_tokens("")  # a local model knows its context when it is loaded
-        tokens = backend.context_tokens or self._assumed_context_tokens
-        return Asker(backend, tokens, bounded=self._bounded, advanced=advanced)
+    def _packed(self, bundle: Bundle, asker: Asker, question: str) -> Packed:
+        """Return the entries that the model is shown: all, or as many as the user allows.
 
-    def _answer(self, bundle: Bundle, asker: Asker, ground: Ground) -> tuple[Grounded, int]:
-        """Return what the model wrote, checked, and from how many sections.
-
-        A model that takes less at once than was believed is asked anew, in smaller pieces.
+        What holds words of the question stays longest.
         """
-        refusal: TooLong | None = None
-        while True:
-            try:
-                return self._attempt(bundle, asker, ground)
-            except TooLong as exc:
-                refusal = exc
-                asker.take_less()
-                ground.removed.clear()
-            except NoRoom as exc:
-                if refusal is None:
-                    raise
-                raise refusal from exc
-
-    def _attempt(self, bundle: Bundle, asker: Asker, ground: Ground) -> tuple[Grounded, int]:
-        """Return what the model wrote with the context that it is believed to have."""
-        room = asker.context_tokens // _ROOM_SHARE
-        room = min(max(room, _LEAST_ROOM_TOKENS), _MOST_ROOM_TOKENS)
-        prompter = Prompter(bundle, self._options)
-        limits = limits_for(room)
+        budget = self._options.max_evidence_tokens
         entries = collapsed(bundle.timeline)
-        lines = [short_line(entry) for entry in entries]
-        asker.expect(1)
-        if asker.room(prompter.summary(lines, limits)) < room:
-            reduction = Reduction(bundle, prompter, asker, ground, room)
-            return reduction.summary(entries), reduction.sections
-        return asker.ask(Question(
-            lambda limits, fault: prompter.summary(lines, limits, fault),
-            summary_schema, lambda text: ground.answer(read(text, Answer)), limits, room,
-        )), 1  # fmt: skip
+        if budget is None:
+            return Packed(tuple(entries), {}, 0)
+        spoken = bundle.evidence.transcript.language
+        lexicon = Lexicon(two_letters(spoken) if spoken else None)
+        asked = frozenset(lexicon.terms(question))
 
-    def _summary(
-        self, bundle: Bundle, found: Grounded, asker: Asker, ground: Ground, sections: int
-    ) -> Summary:
-        whole, basis = _completed(found, bundle)
+        def favour(entry: TimelineEntry) -> float:
+            return len(asked.intersection(lexicon.terms(entry.text)))
+
+        return pack(entries, budget, asker.count, favour=favour if asked else None)
+
+    def _summary(self, bundle: Bundle, made: Written, sections: int, work: _Work) -> Summary:
+        whole, basis, keywords = _completed(made.found, bundle)
         points: PointsFrom = (
-            "model" if found.key_points else "quoted" if whole.key_points else "none"
+            "model" if made.found.key_points else "quoted" if whole.key_points else "none"
         )
-        writing = Writing(
-            asker.model, self._where, asker.calls, sections, points, dict(ground.removed)
-        )
+        gists = (chapter.gist for chapter in whole.chapters)
+        claims = [*whole.overview_claims, *whole.key_points, *whole.quotes, *filter(None, gists)]
+        writing = replace(
+            self._writing(work, made.removed, sections, claims), looks=made.looks,
+            revised=made.revised,
+        )  # fmt: skip
         return Summary(
             title=whole.title,
             overview=whole.overview,
             key_points=whole.key_points,
             chapters=whole.chapters,
             chapter_basis=basis,
-            keywords=whole.names,
+            keywords=keywords,
             backend=self.name,
-            method=written(bundle.evidence, basis, writing),
+            method=written(bundle.evidence, basis, points, writing),
             more=more(bundle.evidence, was_written=True),
-            caveats=(*whole.caveats, *_cut(asker)),
-            model=asker.model,
+            caveats=(*whole.caveats, *made.caveats, *_cut(work.asker)),
+            model=work.asker.model,
+            overview_claims=whole.overview_claims,
+            names=whole.names,
+            quotes=whole.quotes,
+            grounding=Grounding(removed=dict(made.removed)),
+            left_out=work.left_out,
+            looks=made.looks,
         )
+
+    def _answer(
+        self, bundle: Bundle, question: str, told: Told[GroundedResponse], work: _Work
+    ) -> Answer:
+        found, removed = told.found, work.ground.removed
+        writing = self._writing(work, removed, told.sections, found.claims)
+        return Answer(
+            question=question,
+            found=found.found,
+            claims=found.claims,
+            backend=self.name,
+            method=answered(bundle.evidence, writing),
+            more=more(bundle.evidence, was_written=True),
+            caveats=(*found.caveats, *_cut(work.asker)),
+            model=work.asker.model,
+            grounding=Grounding(removed=dict(removed)),
+            left_out=work.left_out,
+        )
+
+    def _writing(
+        self, work: _Work, removed: Mapping[str, int], sections: int, claims: Iterable[Claim]
+    ) -> Writing:
+        asker = work.asker
+        return Writing(
+            asker.model, self._where, asker.calls, sections, dict(removed), asker.reused,
+            work.left_out, unsupported=sum(not claim.supported for claim in claims),
+        )  # fmt: skip
 
 
 def _tells(entry: TimelineEntry) -> bool:
@@ -155,25 +219,21 @@ def _tells(entry: TimelineEntry) -> bool:
     return entry.kind != "fact" and not (entry.kind == "caption" and entry.source == "measured")
 
 
-def _enough_tokens(bundle: Bundle) -> int:
-    """Return a context that is enough for a summary in one go, in whole thousands."""
-    prompt = int(bundle.tokens * _OTHER_TOKENIZER) + _INSTRUCTION_TOKENS
-    return -(-(prompt + _MOST_ROOM_TOKENS) // 1024) * 1024
-
-
-def _completed(found: Grounded, bundle: Bundle) -> tuple[Grounded, ChapterBasis]:
-    """Return an answer with what it lacks quoted together, and where its chapters come from."""
-    if found.title and found.key_points and found.chapters and found.names:
-        return found, "model"
+def _completed(
+    found: Grounded, bundle: Bundle
+) -> tuple[Grounded, ChapterBasis, tuple[str, ...]]:  # fmt: skip
+    """Return a summary with what it lacks quoted together, where its chapters come from, and the
+    words that are used much.
+    """
     quoted = ExtractiveReasoner().summarize(bundle)
     whole = replace(
         found,
         title=found.title or quoted.title,
         key_points=found.key_points or quoted.key_points,
         chapters=found.chapters or quoted.chapters,
-        names=found.names or quoted.keywords,
+        names=found.names or quoted.names,
     )
-    return whole, "model" if found.chapters else quoted.chapter_basis
+    return whole, "model" if found.chapters else quoted.chapter_basis, quoted.keywords
 
 
 def _cut(asker: Asker) -> Iterator[str]:

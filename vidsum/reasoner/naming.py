@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from vidsum.data import Bundle, Evidence
+from vidsum.reasoner.given import given_title
 from vidsum.reasoner.keywords import PhraseBook
 from vidsum.reasoner.looks import looks, title_of
 from vidsum.reasoner.overview import noun
@@ -21,12 +22,14 @@ _TALL: Final = 0.05
 
 
 def video_title(bundle: Bundle) -> str:
-    """Return the file's own title, else the first slide's or largest one, else the file's name."""
+    """Return the title that came with the file, else the first slide's, or the largest on screen.
+
+    Where there is none, the file's name.
+    """
     evidence = bundle.evidence
-    tags = {key.casefold(): safe(text) for key, text in evidence.info.tags.items()}
     seen = looks(evidence, bundle.overlay)
     slides = (stretch.title for stretch in stretches(seen) if stretch.title)
-    title = tags.get("title") or next(slides, "") or _largest(evidence)
+    title = given_title(evidence) or next(slides, "") or _largest(evidence)
     return shortened(
         title or safe(evidence.info.path.stem) or noun(evidence).capitalize(), _LONGEST
     )

@@ -11,9 +11,11 @@ from typing import Final
 
 from vidsum.data import Bundle, Chapter, ChapterBasis, Evidence, Segment, Transcript
 from vidsum.languages import language_name
+from vidsum.reasoner.given import given_statements
 from vidsum.reasoner.looks import looks
 from vidsum.reasoner.pictures import picture_sentences
 from vidsum.reasoner.scenes import described
+from vidsum.reasoner.statements import Places, Statement
 from vidsum.reasoner.wording import counted, listed, quoted, shortened
 from vidsum.wording import clock, safe
 
@@ -21,7 +23,6 @@ SUBTITLES: Final = "subtitles"
 """The transcriber that copies what somebody wrote; it does not know what is spoken."""
 LITTLE: Final = "Little could be established about this {noun}."
 
-_LONGEST_QUOTE: Final = 240
 _LONGEST_LINE: Final = 60
 _MOST_LINES: Final = 3
 _SLIDES_SHARE: Final = 0.5
@@ -31,8 +32,6 @@ _BY: Final = {
     "speech": " by where the words change",
     "pictures": " by cuts to another view",
 }
-_DESCRIPTIONS: Final = ("description", "synopsis", "summary", "comment")
-_MAKERS: Final = ("artist", "author", "album_artist", "director")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,30 +53,24 @@ class Findings:
     cards: tuple[str, ...] = ()
 
 
-def overview(bundle: Bundle, findings: Findings) -> str:
-    """Return the paragraph. It claims nothing that the bundle does not hold."""
+def overview(bundle: Bundle, findings: Findings, places: Places) -> tuple[Statement, ...]:
+    """Return the sentences of the paragraph. They claim nothing that the bundle does not hold."""
     evidence = bundle.evidence
-    opening = _opening(bundle, findings)
-    if not (findings.worded or findings.pointed):
-        opening = f"{LITTLE.format(noun=noun(evidence))} It is {opening[0].lower()}{opening[1:]}"
-    sentences = [opening]
+    sentences = [_opening(bundle, findings, places)]
     if findings.worded:
         sentences.extend(_worded_for(evidence))
-    sentences.extend(_from_tags(evidence))
+    sentences.extend(given_statements(evidence, places))
     sentences.extend(_overlay(bundle))
     if not findings.worded or not evidence.info.audio:
         sentences.extend(_unheard(evidence))
     if not findings.worded and not _has_slides(bundle) and not described(bundle):
-        sentences.extend(picture_sentences(evidence))
-    if findings.keywords:
-        used = "used" if findings.worded else "shown"
-        words, are = ("words", "are") if len(findings.keywords) > 1 else ("word", "is")
-        sentences.append(f"The {words} {used} most {are} {listed(findings.keywords)}.")
+        sentences.extend(map(Statement, picture_sentences(evidence)))
+    sentences.extend(_most_used(findings))
     if not findings.pointed:
-        sentences.extend(_first_lines(findings.shown, findings.cards))
+        sentences.extend(_first_lines(places, findings.shown, findings.cards))
     elif findings.cards:
-        sentences.extend(_first_lines(findings.cards))
-    return " ".join(sentences)
+        sentences.extend(_first_lines(places, findings.cards))
+    return tuple(sentences)
 
 
 def noun(evidence: Evidence) -> str:
@@ -95,7 +88,7 @@ def within(evidence: Evidence) -> list[Segment]:
     ]
 
 
-def _worded_for(evidence: Evidence) -> Iterator[str]:
+def _worded_for(evidence: Evidence) -> Iterator[Statement]:
     """Yield which stretch there are words for, if much of what was looked at has none."""
     worded = within(evidence)
     start_s = max(evidence.start_s, min((one.start_s for one in worded), default=0.0))
@@ -103,12 +96,12 @@ def _worded_for(evidence: Evidence) -> Iterator[str]:
     if end_s - start_s < _WORDED_SHARE * (evidence.end_s - evidence.start_s):
         words = "subtitles" if evidence.transcript.backend == SUBTITLES else "words"
         if clock(start_s) == clock(end_s):
-            yield f"There are {words} at {clock(start_s)} only."
+            yield Statement(f"There are {words} at {clock(start_s)} only.")
         else:
-            yield f"There are {words} for {clock(start_s)} to {clock(end_s)} only."
+            yield Statement(f"There are {words} for {clock(start_s)} to {clock(end_s)} only.")
 
 
-def _opening(bundle: Bundle, findings: Findings) -> str:
+def _opening(bundle: Bundle, findings: Findings, places: Places) -> Statement:
     evidence = bundle.evidence
     features = []
     if findings.worded:
@@ -116,7 +109,11 @@ def _opening(bundle: Bundle, findings: Findings) -> str:
     if findings.shown:
         features.append(_written(bundle, findings))
     having = f" with {listed(features)}" if features else ""
-    return f"{_extent(evidence)}{having}{_division(findings)}."
+    division, rests_on = _division(findings, places)
+    opening = f"{_extent(evidence)}{having}{division}."
+    if not (findings.worded or findings.pointed):
+        opening = f"{LITTLE.format(noun=noun(evidence))} It is {opening[0].lower()}{opening[1:]}"
+    return Statement(opening, rests_on)
 
 
 def _written(bundle: Bundle, findings: Findings) -> str:
@@ -162,58 +159,66 @@ def _words(transcript: Transcript, code: str | None) -> str:
     return f"{words} in {language}" if language else words
 
 
-def _division(findings: Findings) -> str:
-    """Return ", in nine parts, from “A” to “B”", or nothing for a video in one part."""
+def _division(findings: Findings, places: Places) -> tuple[str, tuple[str, ...]]:
+    """Return ", in nine parts, from “A” to “B”", and where A and B are on screen.
+
+    Nothing for a video in one part.
+    """
     chapters = findings.chapters
     if len(chapters) < 2:
-        return ""
+        return "", ()
     first, last = chapters[0], chapters[-1]
     text = f", in {counted(len(chapters), 'part')}{_BY.get(findings.basis, '')}"
     named = all(chapter.title_from in {"file", "screen"} for chapter in (first, last))
-    if named and first.title != last.title:
-        text += f", from {quoted(first.title)} to {quoted(last.title)}"
-    return text
+    if not named or first.title == last.title:
+        return text, ()
+    shown = [
+        places.on_screen(one.title, one.start_s, one.end_s)
+        for one in (first, last)
+        if one.title_from == "screen"
+    ]
+    rests_on = tuple(dict.fromkeys(filter(None, shown)))
+    return f"{text}, from {quoted(first.title)} to {quoted(last.title)}", rests_on
 
 
-def _from_tags(evidence: Evidence) -> Iterator[str]:
-    """Yield what the file's own tags say of who made it and what it is."""
-    tags = {key.casefold(): safe(text) for key, text in evidence.info.tags.items()}
-    maker = next((tags[key] for key in _MAKERS if tags.get(key)), "")
-    if maker:
-        yield f"By {quoted(shortened(maker, 80))}, says the file."
-    kind = next((key for key in _DESCRIPTIONS if " " in tags.get(key, "")), "")
-    if kind:
-        told = quoted(shortened(tags[kind], _LONGEST_QUOTE))
-        end = "" if told[-2] in ".!?…。！？" else "."
-        whose = "Its" if maker else "The file's"
-        yield f"{whose} {kind}: {told}{end}"
-
-
-def _overlay(bundle: Bundle) -> Iterator[str]:
+def _overlay(bundle: Bundle) -> Iterator[Statement]:
     """Yield what stays on screen, but for clocks and page numbers (which have a "#")."""
     lasting = [quoted(shortened(safe(text), 60)) for text in bundle.overlay if "#" not in text]
     if lasting:
-        yield f"{listed(lasting[:3])} {'stay' if len(lasting) > 1 else 'stays'} on screen."
+        stay = "stay" if len(lasting) > 1 else "stays"
+        yield Statement(f"{listed(lasting[:3])} {stay} on screen.")
 
 
-def _unheard(evidence: Evidence) -> Iterator[str]:
+def _unheard(evidence: Evidence) -> Iterator[Statement]:
     """Yield what is known of sound without words."""
     transcript = evidence.transcript
     if not evidence.info.audio:
-        yield "It has no sound."
+        yield Statement("It has no sound.")
     elif transcript.speech_s and transcript.heard_s:
         heard = f"{clock(transcript.speech_s)} of {clock(transcript.heard_s)}"
-        yield f"Somebody seems to speak for {heard}, but the words are not known."
+        yield Statement(f"Somebody seems to speak for {heard}, but the words are not known.")
     elif transcript.speech_s is not None and transcript.heard_s:
-        yield f"No speech was found in {clock(transcript.heard_s)} of sound."
+        yield Statement(f"No speech was found in {clock(transcript.heard_s)} of sound.")
     else:
-        yield "Whether anything is said in it is not known."
+        yield Statement("Whether anything is said in it is not known.")
 
 
-def _first_lines(shown: Sequence[str], cards: Sequence[str] = ()) -> Iterator[str]:
+def _most_used(findings: Findings) -> Iterator[Statement]:
+    if findings.keywords:
+        used = "used" if findings.worded else "shown"
+        words, are = ("words", "are") if len(findings.keywords) > 1 else ("word", "is")
+        yield Statement(f"The {words} {used} most {are} {listed(findings.keywords)}.")
+
+
+def _first_lines(
+    places: Places, shown: Sequence[str], cards: Sequence[str] = ()
+) -> Iterator[Statement]:
     """Yield the first lines of a text on screen; cards: lines to tell before others."""
+    shown = [line for line in shown if any(map(str.isalnum, line))]
     if shown:
         chosen = [*cards, *(line for line in shown if line not in cards)][:_MOST_LINES]
-        lines = [quoted(shortened(line, _LONGEST_LINE)) for line in shown if line in chosen]
+        told = [line for line in shown if line in chosen]
+        lines = [quoted(shortened(line, _LONGEST_LINE)) for line in told]
         more = " and more" if len(shown) > _MOST_LINES else ""
-        yield f"On screen: {listed(lines)}{more}."
+        rests_on = dict.fromkeys(filter(None, map(places.on_screen, told)))
+        yield Statement(f"On screen: {listed(lines)}{more}.", tuple(rests_on))

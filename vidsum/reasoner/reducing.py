@@ -1,4 +1,4 @@
-"""A long timeline's summary: notes on each section, then one summary of the notes."""
+"""A long timeline's way to one last prompt: notes on each section, merged until they fit."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from itertools import pairwise
 from typing import Final
 
 from vidsum.data import Bundle, Claim, TimelineEntry
-from vidsum.reasoner.answer import (
-    Answer,
-    Limits,
-    Notes,
-    limits_for,
-    notes_schema,
-    read,
-    summary_schema,
-)
 from vidsum.reasoner.asking import Asker, NoRoom, Question
-from vidsum.reasoner.grounding import Ground, Grounded, GroundedNotes
-from vidsum.reasoner.material import material
+from vidsum.reasoner.boundaries import boundaries
+from vidsum.reasoner.forms import Limits, limits_for, notes_schema
+from vidsum.reasoner.grounding import Ground, GroundedNotes
 from vidsum.reasoner.prompting import Prompter
+from vidsum.reasoner.rooms import longest_room
 from vidsum.reasoner.sections import cut, heads, lines, packed
+from vidsum.reasoner.tasks import LastPrompt, read_notes
 from vidsum.reasoner.wording import quoted, shortened
 from vidsum.wording import json_line
 
@@ -35,17 +29,23 @@ Span = tuple[float, float]
 
 
 class Reduction:
-    """One video's way from sections to a summary. ``sections`` is how many there were.
+    """One video's way from sections to the last prompt. ``sections`` is how many there were.
 
-    ``room_tokens`` is what the summary may take. The first facts that came with the file stand in
-    every prompt, shortened.
+    ``limits`` and ``room_tokens`` are those of the last answer. ``all_sections``: every section has
+    something to say; else notes without a point go no further. The first facts that came with the
+    file stand in every prompt, shortened.
+
+    Nothing but the last prompt depends on length and style, and so on ``limits``: notes that were
+    kept serve whatever these are.
     """
 
-    def __init__(self, bundle: Bundle, prompter: Prompter, asker: Asker, ground: Ground,
-                 room_tokens: int) -> None:  # fmt: skip
+    def __init__(
+        self, bundle: Bundle, prompter: Prompter, asker: Asker, ground: Ground, limits: Limits,
+        room_tokens: int, *, all_sections: bool = True,
+    ) -> None:  # fmt: skip
         self._bundle, self._prompter = bundle, prompter
         self._asker, self._ground = asker, ground
-        self._room, self._limits = room_tokens, limits_for(room_tokens)
+        self._limits, self._room, self._all = limits, room_tokens, all_sections
         notes_room = asker.context_tokens // _NOTES_SHARE
         self._notes_room = min(max(notes_room, _LEAST_NOTES_TOKENS), _MOST_NOTES_TOKENS)
         self._notes_limits = limits_for(2 * self._notes_room)  # they are half of a summary
@@ -53,8 +53,8 @@ class Reduction:
         self._facts: list[str] = []
         self.sections = 0
 
-    def summary(self, entries: Sequence[TimelineEntry]) -> Grounded:
-        """Return the summary of a timeline.
+    def last_prompt(self, entries: Sequence[TimelineEntry]) -> LastPrompt | None:
+        """Return the prompt with the notes on all of a timeline; None if no section has any.
 
         Raises: TooLong, NoRoom, BackendFailed, BackendMissing, OptionError.
         """
@@ -62,21 +62,23 @@ class Reduction:
         self._facts, told = heads(entries, count, self._section_budget() // _FACTS_SHARE)
         budget = self._section_budget()
         rows = lines([entry for entry in entries if entry.id not in told], count, budget)
-        sections = cut(rows, budget, self._starts())
+        sections = cut(rows, budget, *boundaries(self._bundle))
         self.sections = len(sections)
         self._asker.expect(len(sections) + 1)
         # A piece of a long fact, or of a long cue, begins where the whole of it does.
         start_s, end_s = self._span_s
         bounds = (min(max(section[0].entry.start_s, start_s), end_s) for section in sections[1:])
         spans_s = pairwise([start_s, *bounds, end_s])
-        return self._merged([
+        notes = [
             self._noted([line.text for line in section], number, span_s)
             for number, (section, span_s) in enumerate(zip(sections, spans_s, strict=True), start=1)
-        ])  # fmt: skip
-
-    def _starts(self) -> list[float]:
-        """Return when chapters seem to begin, as far as that can be told without a model."""
-        return [part.start_s for part in material(self._bundle).division.parts[1:]]
+        ]
+        kept = [one for one in notes if one.points or self._all]
+        if not kept:
+            self._asker.expect(0)
+            return None
+        write = partial(self._prompter.merge, span_s=self._span_s, final=True)
+        return LastPrompt(write, (*self._facts, *self._merged(kept)), self._room, self.sections)
 
     def _section_budget(self) -> int:
         """Return how many tokens of a section's lines fit beside the facts."""
@@ -86,13 +88,20 @@ class Reduction:
         return self._left(prompt, self._notes_room)
 
     def _merge_budget(self) -> int:
-        """Return how many tokens of notes fit beside the facts, in all prompts of notes."""
-        prompts = {
-            final: self._prompter.merge(self._facts, limits, span_s=self._span_s, final=final)
-            for final, limits in ((True, self._limits), (False, self._notes_limits))
-        }
-        return min(self._left(prompts[True], self._room),
-                   self._left(prompts[False], self._notes_room))  # fmt: skip
+        """Return how many tokens of notes fit beside the facts in any prompt of notes.
+
+        As if the longest summary were wanted, so that notes on notes, too, serve any other.
+        """
+        room = longest_room(self._asker.context_tokens)
+        ask = partial(self._prompter.merge, self._facts, span_s=self._span_s, plain=True)
+        final = ask(limits_for(room, "long"), final=True)
+        joined = ask(self._notes_limits, final=False)
+        return min(self._left(final, room), self._left(joined, self._notes_room))
+
+    def _last_budget(self) -> int:
+        """Return how many tokens of notes fit into the last prompt."""
+        prompt = self._prompter.merge(self._facts, self._limits, span_s=self._span_s, final=True)
+        return self._left(prompt, self._room)
 
     def _left(self, prompt: str, room_tokens: int) -> int:
         """Return how many tokens of lines a prompt can take on. Raises: NoRoom."""
@@ -103,7 +112,7 @@ class Reduction:
 
     def _too_small(self) -> NoRoom:
         return NoRoom(
-            f"A context of {self._asker.context_tokens:,} tokens is too small for a summary.",
+            f"A context of {self._asker.context_tokens:,} tokens is too small for this video.",
             "Give more with --reason-context, or name a model that takes more.",
         )
 
@@ -117,36 +126,25 @@ class Reduction:
         ask = partial(self._prompter.merge, span_s=span_s, final=False)
         return self._asker.ask(self._for_notes(ask, rows, span_s))
 
-    def _concluded(self, rows: Sequence[str]) -> Grounded:
-        """Return the summary of notes that fit one prompt."""
-        ask = partial(self._prompter.merge, span_s=self._span_s, final=True)
-        return self._asker.ask(Question(
-            lambda limits, fault: ask([*self._facts, *rows], limits, fault),
-            summary_schema,
-            lambda text: self._ground.answer(read(text, Answer)),
-            self._limits,
-            self._room,
-        ))  # fmt: skip
-
     def _for_notes(
         self, ask: Callable[[Sequence[str], Limits, str], str], rows: Sequence[str], span_s: Span
     ) -> Question[GroundedNotes]:
         return Question(
             lambda limits, fault: ask([*self._facts, *rows], limits, fault),
             notes_schema,
-            lambda text: self._ground.notes(read(text, Notes), *span_s),
+            partial(read_notes, self._ground, span_s),
             self._notes_limits,
             self._notes_room,
         )
 
-    def _merged(self, notes: list[GroundedNotes]) -> Grounded:
-        """Return the summary of notes, which become fewer until one prompt takes them all."""
-        budget = self._merge_budget()
+    def _merged(self, notes: list[GroundedNotes]) -> list[str]:
+        """Return notes as lines; they become fewer until the last prompt takes them all."""
+        budget, last = self._merge_budget(), self._last_budget()
         while True:
-            rows = [self._row(one, budget // 2) for one in notes]
+            rows = [self._row(one, min(budget // 2, last)) for one in notes]
             sizes = [self._asker.count(f"{row}\n") for row in rows]
-            if sum(sizes) <= budget:
-                return self._concluded(rows)
+            if sum(sizes) <= min(budget, last):
+                return rows
             groups = packed(sizes, budget)
             self._asker.expect(sum(len(group) > 1 for group in groups) + 1)
             notes = [
@@ -179,8 +177,8 @@ class Reduction:
 
 
 def _point(point: Claim) -> dict[str, object]:
-    return {
-        "ids": list(point.evidence),
-        "from": round(point.start_s),
-        "text": quoted(point.text) if point.quoted else point.text,
-    }
+    """Return a point as a prompt has it; one without evidence has neither ids nor a time."""
+    text = quoted(point.text) if point.quoted else point.text
+    if point.start_s is None:
+        return {"ids": [], "text": text}
+    return {"ids": list(point.evidence), "from": round(point.start_s), "text": text}

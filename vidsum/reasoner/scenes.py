@@ -10,7 +10,8 @@ from vidsum.data import Bundle, Claim, TimelineEntry
 
 BUILT_IN: Final = "builtin"
 """The captioner that measures pictures and recognises nothing on them."""
-_MEASURED: Final = "measured"
+MEASURED: Final = "measured"
+"""The source of entries on stretches in which there is nothing to see."""
 _MOST: Final = 8
 _LIKE: Final = 0.6
 """Descriptions that share this part of their words say the same."""
@@ -21,7 +22,7 @@ def described(bundle: Bundle) -> list[TimelineEntry]:
     """Return the descriptions that a model gave, in order of time."""
     return [
         entry for entry in bundle.timeline
-        if entry.kind == "caption" and entry.source not in (BUILT_IN, _MEASURED)
+        if entry.kind == "caption" and entry.source not in (BUILT_IN, MEASURED)
     ]  # fmt: skip
 
 

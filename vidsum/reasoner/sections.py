@@ -1,7 +1,7 @@
 """A timeline as lines of a prompt, cut into sections that fit a model's context.
 
-Cuts fall where a chapter seems to begin, else into the longest pause; every line is in exactly
-one section, whatever the length of the video.
+Cuts fall where a chapter or a topic seems to begin, else into the longest pause, else where the
+picture changes; every line is in exactly one section, whatever the length of the video.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil, inf
+from math import ceil
 from typing import Final
 
 from vidsum.data import TimelineEntry
@@ -95,24 +95,36 @@ def heads(
     return rows, told
 
 
-def cut(rows: Sequence[Line], budget: int, starts_s: Sequence[float] = ()) -> list[list[Line]]:
+def cut(
+    rows: Sequence[Line], budget: int, starts_s: Sequence[float] = (),
+    shifts_s: Sequence[float] = (), changes_s: Sequence[float] = (),
+) -> list[list[Line]]:  # fmt: skip
     """Return rows in sections of at most `budget` tokens, of about equal size.
 
-    No row may be over the budget by itself. starts_s: when chapters seem to begin.
+    No row may be over the budget by itself. A section begins where a chapter does (starts_s), else
+    where the words spoken change (shifts_s), else in the longest pause, and in a pause, or where
+    nobody speaks at all, where the picture changes (changes_s), else where it has the right size.
     """
     begin = [row.entry.start_s for row in rows]
-    chapters = {bisect_left(begin, start_s) for start_s in starts_s}
+    starts, shifts, changes = (
+        {bisect_left(begin, time_s) for time_s in times_s}
+        for times_s in (starts_s, shifts_s, changes_s)
+    )
     pauses = _pauses(rows)
     sections: list[list[Line]] = []
     at, left = 0, sum(row.tokens for row in rows)
     while left > budget:
         target = left / ceil(left / budget)
         places = _places(rows, at, target, budget)
-        wanted = {place: used for place, used in places.items() if place in chapters}
-        if wanted:
-            stop = min(wanted, key=lambda place: abs(wanted[place] - target))
-        else:
-            stop = max(places, key=lambda place: (pauses[place], -abs(places[place] - target)))
+        wanted = places.keys() & starts or places.keys() & shifts
+        stop = max(
+            sorted(wanted or places),
+            key=lambda place: (
+                0.0 if wanted else pauses[place],
+                not wanted and place in changes,
+                -abs(places[place] - target),
+            ),
+        )
         sections.append(list(rows[at:stop]))
         left -= places[stop]
         at = stop
@@ -134,18 +146,21 @@ def _places(rows: Sequence[Line], at: int, target: float, budget: int) -> dict[i
 
 
 def _pauses(rows: Sequence[Line]) -> list[float]:
-    """Return how long nobody speaks around the beginning of each row, to a tenth of a second."""
-    after = [inf] * (len(rows) + 1)
-    for place in range(len(rows) - 1, -1, -1):
-        entry = rows[place].entry
-        after[place] = entry.start_s if entry.kind == "speech" else after[place + 1]
-    pauses, spoken_until = [], -inf
-    for place, row in enumerate(rows):
-        pause = after[place] - spoken_until
-        pauses.append(0.0 if pause == inf else round(pause, 1))
+    """Return how long nobody speaks around the beginning of each row, to a tenth of a second.
+
+    Before the first words and after the last ones the time from the first row, to the last end.
+    """
+    next_s = max((row.entry.end_s for row in rows), default=0.0)
+    after = []
+    for row in reversed(rows):
+        next_s = row.entry.start_s if row.entry.kind == "speech" else next_s
+        after.append(next_s)
+    pauses, spoken_until_s = [], rows[0].entry.start_s if rows else 0.0
+    for row, until_s in zip(rows, reversed(after), strict=True):
+        pauses.append(round(until_s - spoken_until_s, 1))
         if row.entry.kind == "speech":
-            spoken_until = max(spoken_until, row.entry.end_s)
-    return [*pauses, 0.0]
+            spoken_until_s = max(spoken_until_s, row.entry.end_s)
+    return pauses
 
 
 def packed(sizes: Sequence[int], budget: int) -> list[range]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -13,8 +14,11 @@ from vidsum.reasoner.weights import TermMatrix, Vector, tf_idf, unit
 
 _FEWEST_POINTS, _MOST_POINTS = 3, 10
 _SENTENCES_A_POINT: Final = 4
-_MOST_STRETCHES: Final = 5
-"""Key points are spread evenly over so many stretches of equal length."""
+_MEDIUM_SHARE, _LARGEST_SHARE = 1 / 2, 2 / 3
+"""How many of the sentences may be key points, in a medium summary and in any."""
+_STRETCHES: Final = 5
+"""Key points are spread evenly over so many stretches of equal length, long lists over more."""
+_POINTS_A_STRETCH: Final = 2
 _SCREEN_WEIGHT: Final = 0.6
 """How much words on screen count beside the words said, in what the video is about."""
 _OWN_PART: Final = 0.5
@@ -39,11 +43,15 @@ class Selection:
         self._central = self._centrality()
         self._close = self._closeness()
 
-    def key_points(self) -> list[int]:
-        """Return the indices of three to ten sentences, fewer for a video that says little."""
+    def key_points(self, share: float = 1.0) -> list[int]:
+        """Return the indices of three to ten sentences, fewer for a video that says little.
+
+        share: how many to return for each of those.
+        """
         sentences = len(self._worths)
         count = round(sentences / _SENTENCES_A_POINT)
-        count = min(max(count, _FEWEST_POINTS), _MOST_POINTS, -(-sentences // 2))
+        count = min(max(count, _FEWEST_POINTS), _MOST_POINTS, math.ceil(sentences * _MEDIUM_SHARE))
+        count = min(math.ceil(count * share), math.ceil(sentences * _LARGEST_SHARE))
         relevances = (1 - _OWN_PART) * self._central + _OWN_PART * self._close
         return choose(self._matrix, relevances, [self._stretches(count), self._groups], count)
 
@@ -61,7 +69,7 @@ class Selection:
         """Return which stretch of time each sentence begins in, for `count` key points."""
         starts = [one.sentence.start_s for one in self._material.quotables]
         first_s, last_s = min(starts, default=0.0), max(starts, default=0.0)
-        number = max(1, min(count, _MOST_STRETCHES))
+        number = max(1, min(count, max(_STRETCHES, count // _POINTS_A_STRETCH)))
         length_s = (last_s - first_s) / number
         if length_s <= 0:
             return [0] * len(starts)

@@ -10,6 +10,11 @@ from vidsum.wording import clock
 _SPELLED: Final = "no one two three four five six seven eight nine ten eleven twelve"
 _NUMBERS: Final = _SPELLED.split()
 _ELLIPSIS: Final = "…"
+_SINGLE: Final = {
+    '"': "'", "“": "‘", "”": "’", "„": "‚", "‟": "‛", "«": "‹", "»": "›", "＂": "'", "〝": "‘",
+    "〞": "’", "〟": "‚", "❝": "‘", "❞": "’",
+}  # fmt: skip
+_SINGLED: Final = str.maketrans(_SINGLE)
 
 
 def shortened(text: str, limit: int) -> str:
@@ -22,11 +27,14 @@ def shortened(text: str, limit: int) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return text between quotation marks; marks that it has around itself are dropped."""
+    """Return text between quotation marks; marks that it has around itself are dropped.
+
+    Double marks inside it become single ones, so that the quotation ends where it ends.
+    """
     inner = text[1:-1] if len(text) > 2 and text[0] in '"“' and text[-1] in '"”' else text
-    if not any(mark in inner for mark in '"“”'):
+    if not any(mark in inner for mark in _SINGLE):
         text = inner
-    return f"“{text}”"
+    return f"“{text.translate(_SINGLED)}”"
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:

@@ -1,8 +1,14 @@
-"""The blocks that pages are made of; each renderer decides how one looks."""
+"""The blocks that pages are made of; each renderer decides how one looks.
+
+Every text in them is one line that neither drives a terminal nor hides words: see
+:func:`vidsum.wording.safe`. Whoever puts a text in need not think of it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+from vidsum.wording import safe
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +16,9 @@ class Heading:
     """Opens a section."""
 
     text: str
+
+    def __post_init__(self) -> None:
+        _make_safe(self, "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +28,9 @@ class Paragraph:
     text: str
     quiet: bool = False
 
+    def __post_init__(self) -> None:
+        _make_safe(self, "text")
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -27,6 +39,9 @@ class Item:
     when: str
     lead: str = ""
     text: str = ""
+
+    def __post_init__(self) -> None:
+        _make_safe(self, "when", "lead", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,10 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     figures: int
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "head", tuple(map(safe, self.head)))
+        object.__setattr__(self, "rows", tuple(tuple(map(safe, row)) for row in self.rows))
+
 
 Block = Heading | Paragraph | Items | Table
 
@@ -54,3 +73,11 @@ class Page:
 
     title: str
     blocks: tuple[Block, ...]
+
+    def __post_init__(self) -> None:
+        _make_safe(self, "title")
+
+
+def _make_safe(block: object, *names: str) -> None:
+    for name in names:
+        object.__setattr__(block, name, safe(getattr(block, name)))

@@ -21,14 +21,17 @@ def amount(total: Sum, unit: str = "") -> str:
 
 def money(total: Sum) -> str:
     """Return a sum of billionths of a US dollar: ``$0.0123``, ``≥ $0.12 (3 calls unpriced)``."""
-    shown = usd(int(total.value))
-    mark = "~" if total.estimated and total.value else ""
-    if not total.unknown:
-        return f"{mark}{shown}"
     calls = f"{total.unknown} call{'' if total.unknown == 1 else 's'} unpriced"
-    if not total.value:
-        return f"? ({calls})"
-    return f"≥ {mark}{shown} ({calls})"
+    return f"{money_cell(total)} ({calls})" if total.unknown else money_cell(total)
+
+
+def money_cell(total: Sum) -> str:
+    """Return the same for a cell of a table: ``≥ $0.12``, ``?`` when nothing is known."""
+    if total.unknown and not total.value:
+        return "?"
+    mark = "~" if total.estimated and total.value else ""
+    least = "≥ " if total.unknown else ""
+    return f"{least}{mark}{usd(int(total.value))}"
 
 
 def usd(usd_nano: int) -> str:

@@ -9,7 +9,15 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from vidsum.data import SCHEMA_VERSION, DroppedSample, MediaInfo, Notice, Observation, Result
+from vidsum.data import (
+    SCHEMA_VERSION,
+    Bought,
+    DroppedSample,
+    MediaInfo,
+    Notice,
+    Observation,
+    Result,
+)
 from vidsum.errors import VidsumError
 from vidsum.wording import escape_controls, path_text
 
@@ -31,7 +39,8 @@ def many_to_json(results: Sequence[Result], failed: Sequence[tuple[Path, VidsumE
 def as_object(result: Result) -> dict[str, Any]:
     """Return one result as plain dicts, lists, strings and numbers.
 
-    Times are seconds, rounded to a millisecond; an unknown value is null, never 0.
+    Times are seconds, rounded to a millisecond; an unknown value is null, never 0. One of
+    ``summary`` and ``answer`` is null.
     """
     evidence = result.bundle.evidence
     return {
@@ -43,7 +52,10 @@ def as_object(result: Result) -> dict[str, Any]:
         "warnings": _plain(_warnings(result)),
         "failures": _plain(result.failures),
         "summary": _plain(result.summary),
+        "answer": _plain(result.answer),
+        "bought": None if result.bought is None else _bought(result.bought),
         "timeline": _plain(result.bundle.timeline),
+        "facts": _plain(evidence.facts),
         "frames": [_frame(seen) for seen in evidence.observations],
         "dropped": [_dropped(drop) for drop in evidence.dropped],
         "overlay": list(evidence.overlay),
@@ -52,6 +64,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "bundle": {
             "tokens": result.bundle.tokens,
             "tokens_origin": result.bundle.tokens_origin,
+            "left_out": _plain(result.bundle.left_out),
         },
         "receipt": _plain(result.receipt, exact=True),
     }
@@ -87,6 +100,16 @@ def failure(path: Path, exc: VidsumError) -> dict[str, Any]:
 
 def _dump(value: object) -> str:
     return escape_controls(json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)) + "\n"
+
+
+def _bought(bought: Bought) -> dict[str, Any]:
+    """Return what each modality brought, without the whole summary: that is in ``summary``."""
+    return {
+        "by_basis": dict(bought.by_basis),
+        "modalities": [
+            _plain(made) | {"cost": _plain(made.cost, exact=True)} for made in bought.modalities
+        ],
+    }
 
 
 def _source(info: MediaInfo) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
@@ -16,10 +16,11 @@ from vidsum.data import (
     Saving,
     Spending,
     StageCost,
+    Sum,
     Total,
 )
 from vidsum.renderers.blocks import Block, Item, Items, Paragraph, Table
-from vidsum.renderers.figures import NANO, amount, money, rounded, seconds, usd
+from vidsum.renderers.figures import NANO, amount, money, money_cell, rounded, seconds, usd
 from vidsum.wording import number, safe
 
 KINDS = {
@@ -119,7 +120,7 @@ def _unit(name: str, value: float) -> str:
 def by_modality(receipt: Receipt) -> Table:
     """Return what each kind of work took."""
     head = ("kind", "model calls", "wall", "CPU", "compute", "energy", "API")
-    rows = tuple(map(_row, receipt.modalities))
+    rows = tuple(_row(part, money_cell) for part in receipt.modalities)
     told = [place for place in range(len(head)) if any(row[place] for row in rows)]
     return Table(
         tuple(head[place] for place in told), tuple(tuple(row[p] for p in told) for row in rows),
@@ -127,13 +128,13 @@ def by_modality(receipt: Receipt) -> Table:
     )  # fmt: skip
 
 
-def _row(part: ModalityCost) -> tuple[str, ...]:
+def _row(part: ModalityCost, priced: Callable[[Sum], str] = money) -> tuple[str, ...]:
     whole = part.total
     return (
         kind(part.modality, part.direction),
         calls(whole), seconds(whole.wall_s), seconds(whole.cpu_s),
         amount(whole.cu, "CU") if whole.calls else "",
-        amount(whole.joules, "J"), money(whole.usd_nano) if whole.calls else "",
+        amount(whole.joules, "J"), priced(whole.usd_nano) if whole.calls else "",
     )  # fmt: skip
 
 

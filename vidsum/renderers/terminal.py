@@ -47,7 +47,7 @@ def _items(items: tuple[Item, ...]) -> RenderableType:
         line = Text(item.lead, style="bold")
         if item.text:
             line.append(("  " if item.lead else "") + item.text, style="not bold")
-        grid.add_row(item.when or "•", line)
+        grid.add_row(Text(item.when or "•"), line)
     return Padding(grid, (0, 0, 0, 2), expand=False)
 
 
@@ -55,7 +55,9 @@ def _table(table: Table) -> RenderableType:
     grid = RichTable(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     words = len(table.head) - table.figures
     for i, head in enumerate(table.head):
-        grid.add_column(head, justify="left" if i < words else "right", no_wrap=i >= words)
+        grid.add_column(Text(head), overflow="fold") if i < words else grid.add_column(
+            Text(head), justify="right", no_wrap=True
+        )
     for row in table.rows:
         grid.add_row(*(Text(cell) for cell in row))
     return Padding(grid, (0, 0, 0, 2), expand=False)

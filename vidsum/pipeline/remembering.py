@@ -1,0 +1,255 @@
+"""What earlier runs found in the same video: used instead of looking and listening again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+from weakref import WeakKeyDictionary
+
+from vidsum import tokens
+from vidsum.costs.meter import Meter
+from vidsum.costs.totals import totals
+from vidsum.data import Evidence, MediaInfo, ModalityCost, Span, Transcript
+from vidsum.errors import VidsumError
+from vidsum.events import Noted
+from vidsum.home import state_folder
+from vidsum.pipeline import avoided
+from vidsum.pipeline.planning import engine_names, fitted, known_rates
+from vidsum.pipeline.run import Run
+from vidsum.pipeline.sameness import evidence_key, hashed, model_identity
+from vidsum.planner.estimate import estimate, facts_precisely, quoted
+from vidsum.planner.fit import check_priced
+from vidsum.store.answers import KeptAnswers
+from vidsum.store.content import Store, default_path
+from vidsum.store.records import from_record, to_record
+from vidsum.store.unusable import keep_unusable
+from vidsum.timeline import timeline
+from vidsum.wording import as_line, file_name, shown
+
+KIND: Final = "evidence"
+_GATHERING: Final = ("image", "audio", "video")
+_ANOTHER_TIME: Final = frozenset((
+    "captions-failed", "decode-stopped", "pictures-unreadable", "sound-stopped", "speech-unheard",
+))  # fmt: skip
+"""Notices of what may go better another time: evidence with one of them is not kept. A file that
+is cut off or damaged will be so again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What some evidence cost when it was gathered, in which run, and when (UTC, ISO 8601)."""
+
+    costs: tuple[ModalityCost, ...]
+    run_id: str
+    made_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Evidence as it is kept, with what each stage of gathering it took."""
+
+    evidence: Evidence
+    gathered: Gathered
+    stages: tuple[avoided.StageSpent, ...]
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What one run knows of the store. ``key`` is None where nothing can be kept."""
+
+    store: Store
+    key: str | None = None
+    mark: tuple[int, ...] | None = None
+    gathered: Gathered | None = None
+    told: bool = False
+
+
+_MEMORIES: Final[WeakKeyDictionary[Meter, _Memory]] = WeakKeyDictionary()
+"""By the account of a run: there is one for each, and it goes with it."""
+
+
+def watch(run: Run) -> None:
+    """Take note of the file as it is before it is read: see :func:`remember`."""
+    _memory(run).mark = _mark(run.path)
+
+
+def remembered(run: Run, info: MediaInfo) -> Evidence | None:
+    """Return what an earlier run found in the same video with the same settings, if it is kept.
+
+    Says so, and books what was not spent. Notices of that run are told anew.
+    """
+    if not run.options.cache:
+        return None
+    memory = _memory(run)
+    with run.meter.stage("prepare", "video", "cache"):
+        memory.key = _key(run, info)
+        kept = _read(memory)
+    _tell_trouble(run, memory)
+    if kept is None:
+        return None
+    memory.gathered = kept.gathered
+    before = tuple(run.notices)
+    for notice in kept.evidence.notices:
+        if notice not in before:
+            run.note(notice.code, notice.message, partial=notice.partial)
+    evidence = replace(kept.evidence, info=info, notices=tuple(run.notices),
+                       transcript=_renamed(kept.evidence, info.path))  # fmt: skip
+    day, gathered = _day(kept.gathered.made_at), kept.gathered.run_id[:8]
+    avoided.book_kept(run, evidence, kept.stages, f"{day} (run {gathered})")
+    run.inform(f"This video was looked at and listened to on {day} (run {gathered}): nothing was "
+               "looked at anew (--no-cache does).")  # fmt: skip
+    return evidence
+
+
+def remember(run: Run, evidence: Evidence) -> None:
+    """Keep what a run has found, if it is all there was to find, and what that took."""
+    gathered = Gathered(_costs(run), run.meter.book.identity.run_id,
+                        datetime.now(UTC).isoformat(timespec="seconds"))  # fmt: skip
+    memory = _memory(run)
+    memory.gathered = gathered
+    if memory.key is None or not run.recorded or not _whole(run, evidence):
+        return
+    if memory.mark is None or memory.mark != _mark(run.path):
+        return  # it changed while it was looked at: nobody knows which video this is about
+    kept = Kept(replace(evidence, facts=()), gathered, avoided.stages_spent(run))
+    with run.meter.stage("keep", "video", "cache"):
+        _write(run, memory, memory.key, kept)
+    _tell_trouble(run, memory)
+
+
+def gathered(run: Run) -> Gathered | None:
+    """Return what the evidence of a run took to gather, in this run or in an earlier one."""
+    return _memory(run).gathered
+
+
+def plan_summary(run: Run, evidence: Evidence) -> None:
+    """Estimate what a summary of kept evidence will take, and see that caps on it can be kept.
+
+    Raises: OptionError.
+    """
+    caps = run.meter.budget.caps
+    if run.engines.reasoner.name == "extractive":
+        return
+    with run.meter.stage("plan", "text", "vidsum"):
+        count, _ = tokens.count("\n".join(map(as_line, timeline(evidence))), None)
+        nothing = facts_precisely(evidence.info, run.options, samples=0, captions=0, speech_s=0.0,
+                                  passages=0, subtitle_tokens=0, end_s=evidence.end_s)  # fmt: skip
+        facts = replace(nothing, timeline_tokens=Span(count, count, count))
+        rates = None if caps.seconds is None else known_rates(run)
+        found = estimate(facts, engine_names(run.engines), run.options,
+                         run.meter.book.price_book, rates)  # fmt: skip
+        run.meter.quoted = quoted(found)
+        if caps:
+            check_priced(caps, found)
+            run.plan = fitted(caps, found, run.meter.budget.left("plan"))
+            if run.plan.write:
+                run.meter.budget.hold("reason", run.plan.hold.at(0))
+
+
+def answers_for(run: Run, engine: str) -> KeptAnswers | None:
+    """Return where the answers of the model of a reasoner are kept; None where they are not."""
+    if not (run.options.cache and run.recorded):
+        return None
+    try:
+        identity = model_identity("reason", engine, run.options)
+    except (VidsumError, OSError):
+        return None  # whoever asks that model will say what is missing
+    if not identity:
+        return None
+    memory = _memory(run)
+    return KeptAnswers(memory.store, hashed([engine, identity]),
+                       run.meter.book.identity.video_sha256, file_name(run.path),
+                       lambda: _tell_trouble(run, memory))  # fmt: skip
+
+
+def unusable(run: Run) -> Callable[[str], str | None]:
+    """Return what keeps texts that could not be used, and says in which file (None: nowhere)."""
+    name = f"{datetime.now().astimezone():%Y-%m-%d}-{run.meter.book.identity.run_id}"
+
+    def keep(text: str) -> str | None:
+        path = keep_unusable(state_folder() / "unusable", name, text)
+        return None if path is None else shown(path)
+
+    return keep
+
+
+def _memory(run: Run) -> _Memory:
+    found = _MEMORIES.get(run.meter)
+    if found is None:
+        found = _MEMORIES[run.meter] = _Memory(Store(default_path()))
+    return found
+
+
+def _key(run: Run, info: MediaInfo) -> str | None:
+    """Return the key of the evidence; None where something is missing that the run itself needs."""
+    video = run.meter.book.identity.video_sha256
+    if video is None:
+        return None
+    try:
+        return evidence_key(video, info, run.engines, run.options)
+    except (VidsumError, OSError):
+        return None
+
+
+def _read(memory: _Memory) -> Kept | None:
+    body = None if memory.key is None else memory.store.get(KIND, memory.key)
+    return None if body is None else from_record(Kept, body)
+
+
+def _write(run: Run, memory: _Memory, key: str, kept: Kept) -> None:
+    try:
+        body = to_record(kept)
+    except TypeError as exc:  # a bug of ours is no reason to lose hours of looking
+        memory.store.trouble = f"{exc}."
+        return
+    memory.store.put(KIND, key, body, note=file_name(run.path),
+                     video_sha256=run.meter.book.identity.video_sha256)  # fmt: skip
+
+
+def _whole(run: Run, evidence: Evidence) -> bool:
+    """Say whether evidence is all that there is to find: nothing failed, no cap took any of it."""
+    if run.failures or run.meter.given_up or run.stopped:
+        return False
+    if any(notice.code in _ANOTHER_TIME for notice in evidence.notices):
+        return False
+    return not any(seen.caption and seen.caption.error for seen in evidence.observations)
+
+
+def _mark(path: Path) -> tuple[int, ...] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return (found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def _costs(run: Run) -> tuple[ModalityCost, ...]:
+    """Return what gathering took by modality, as a receipt has it."""
+    groups = totals(run.meter.book.lines(), lambda line: (line.modality, line.direction))
+    return tuple(ModalityCost(*key, took) for key, took in groups.items() if key[0] in _GATHERING)
+
+
+def _renamed(evidence: Evidence, path: Path) -> Transcript:
+    """Return the transcript; its source is called as it is now, where the video has a new name."""
+    found, old = evidence.transcript, evidence.info.path
+    named = f"subtitle file {old.stem}"
+    if found.backend != "subtitles" or not found.source.startswith(named):
+        return found
+    return replace(found, source=f"subtitle file {path.stem}{found.source[len(named) :]}")
+
+
+def _tell_trouble(run: Run, memory: _Memory) -> None:
+    """Say once that nothing can be kept, and why."""
+    if memory.store.trouble and not memory.told:
+        memory.told = True
+        run.listen(Noted("warning", f"What is found is not kept for later: {memory.store.trouble}"))
+
+
+def _day(made_at: str) -> str:
+    try:
+        return f"{datetime.fromisoformat(made_at).astimezone():%Y-%m-%d}"
+    except ValueError:
+        return "an earlier day"

@@ -1,0 +1,56 @@
+"""Ids and times of timeline entries, as models write them into running text."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Final
+
+from vidsum.wording import safe
+
+_ID: Final = re.compile(r"\b[a-z]\d{1,7}\b", re.IGNORECASE)
+_BRACKETED: Final = re.compile(
+    r"\s*(?:[\[{【]([^\[\]{}【】]{0,80})[\]}】]|[(（]([^()（）]{0,80})[)）])"
+)
+_BESIDE_IDS: Final = (
+    r"[\s,;:&–—-]|\d{1,3}(?::\d\d){1,2}\b|(?:and|to|or|see|ids?|evidence|sources?|entry|entries)\b"
+)
+_ONLY_IDS: Final = re.compile(rf"(?:{_BESIDE_IDS}|[a-z]\d{{1,7}}\b)+", re.IGNORECASE)
+_ONLY_SMALL_IDS: Final = re.compile(rf"(?:{_BESIDE_IDS}|[bcflst]\d{{1,7}}\b)+")
+"""In round brackets most letters with a number may be anything, as in vitamin (B1)."""
+_CLOCK: Final = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{1,2}(?:\.\d+)?)")
+_NUMBER: Final = re.compile(r"\d{1,7}(?:\.\d+)?(?=\s*(?:s|sec|seconds)?$)")
+
+
+def ids_in(text: str) -> list[str]:
+    """Return what looks like an id in a text, in small letters."""
+    return [one.lower() for one in _ID.findall(text)]
+
+
+def cited(text: str) -> list[str]:
+    """Return the citations in running text, as [s12] or (t3, s13), with the space before them."""
+    found = []
+    for one in _BRACKETED.finditer(text):
+        square, inner = one[1] is not None, one[1] or one[2] or ""
+        only = (_ONLY_IDS if square else _ONLY_SMALL_IDS).fullmatch(inner)
+        if only and _ID.search(inner):
+            found.append(one[0])
+    return found
+
+
+def uncited(text: str) -> str:
+    """Return running text without its citations."""
+    for one in dict.fromkeys(cited(text)):
+        text = text.replace(one, "")
+    return safe(text)
+
+
+def seconds(text: str) -> float | None:
+    """Return the seconds that "90", "90.5 s" or "1:30" stand for."""
+    text = text.strip()
+    if clock := _CLOCK.fullmatch(text):
+        hours, minutes, rest = (float(part or 0) for part in clock.groups())
+        return hours * 3600 + minutes * 60 + rest
+    number = _NUMBER.match(text)
+    value = float(number[0]) if number else math.nan
+    return value if math.isfinite(value) else None

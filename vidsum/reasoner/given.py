@@ -1,0 +1,97 @@
+"""What is told about a video by others: its title, its maker, what it is, and who says so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from vidsum.data import Evidence, Fact
+from vidsum.reasoner.statements import Places, Statement
+from vidsum.reasoner.wording import quoted, shortened
+from vidsum.wording import safe
+
+_LONGEST_NAME: Final = 80
+_LONGEST_QUOTE: Final = 240
+_TAG: Final = "tag "
+_BESIDE: Final = "Text beside the file"
+_MAKERS: Final = {
+    "Artist": "By",
+    "Author": "By",
+    "Director": "Directed by",
+    "Channel": "From the channel",
+    "Uploaded by": "Uploaded by",
+}
+_DESCRIPTIONS: Final = ("Description", "Synopsis", "Summary", "Comment", _BESIDE)
+_TAGS: Final = {
+    "title": "Title",
+    "artist": "Artist",
+    "author": "Author",
+    "album_artist": "Artist",
+    "director": "Director",
+    "description": "Description",
+    "synopsis": "Synopsis",
+    "summary": "Summary",
+    "comment": "Comment",
+}
+
+
+def given_title(evidence: Evidence) -> str:
+    """Return the title that came with the file, "" if none did."""
+    return _first(_facts(evidence), ["Title"], 0)[1]
+
+
+def given_statements(evidence: Evidence, places: Places) -> Iterator[Statement]:
+    """Yield who made a video and what it is, in the words of those who say so."""
+    facts = _facts(evidence)
+    maker, name = _first(facts, list(_MAKERS), 0)
+    if maker:
+        by = f"{_MAKERS[maker.name]} {quoted(shortened(name, _LONGEST_NAME))}"
+        yield Statement(f"{by}, says {_who(maker)}.", places.of_fact(maker))
+    told, text = _first(facts, _DESCRIPTIONS, 1)
+    if told:
+        yield Statement(f"{_lead(told, maker)}: {_whole(text)}", places.of_fact(told))
+    context, text = _first(facts, ["Context"], 0)
+    if context:
+        yield Statement(f"You say: {_whole(text)}", places.of_fact(context))
+
+
+def _facts(evidence: Evidence) -> Sequence[Fact]:
+    """Return what came with the file; where nobody gathered that, what its tags say."""
+    if evidence.facts:
+        return evidence.facts
+    tags = {key.casefold(): text for key, text in evidence.info.tags.items()}
+    return [Fact(name, tags[key], _TAG + key) for key, name in _TAGS.items() if key in tags]
+
+
+def _first(facts: Sequence[Fact], names: Sequence[str], spaces: int) -> tuple[Fact | None, str]:
+    """Return the first fact by the first of some names, and its value on one line.
+
+    spaces: how many the value must have at least; one word does not describe a video.
+    """
+    for name in names:
+        for fact in facts:
+            value = safe(fact.value)
+            if fact.name == name and value and value.count(" ") >= spaces:
+                return fact, value
+    return None, ""
+
+
+def _lead(told: Fact, maker: Fact | None) -> str:
+    """Return how a description is introduced: whose it is."""
+    if told.source.startswith(_TAG):
+        its = "Its" if maker is not None and maker.source.startswith(_TAG) else "The file's"
+        return f"{its} {told.name.lower()}"
+    if told.name == _BESIDE:
+        return f"{_who(told)} says"
+    return f"The {told.name.lower()} in {_who(told)}"
+
+
+def _who(fact: Fact) -> str:
+    """Return who says a fact: the file itself, or the name of one beside it."""
+    return "the file" if fact.source.startswith(_TAG) else safe(fact.source.split(f", {_TAG}")[0])
+
+
+def _whole(text: str) -> str:
+    """Return a quotation that ends a sentence."""
+    told = quoted(shortened(text, _LONGEST_QUOTE))
+    return told if told[-2] in ".!?…。！？" else f"{told}."

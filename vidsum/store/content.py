@@ -1,0 +1,138 @@
+"""A content-addressed store in one SQLite file: what was found, by a key of all that made it.
+
+Nothing in it may make a run fail: where the file is locked, damaged, not ours, on a full disk or
+may not be written to, things are found out again as if it were not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import zlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Final
+
+from vidsum.db import Migrations, connect, refusals, transaction
+from vidsum.errors import OutputError
+from vidsum.home import state_folder
+from vidsum.wording import path_text
+
+MIGRATIONS: Final[Migrations] = (
+    (
+        """
+        CREATE TABLE kept (
+          kind TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, sha256 BLOB NOT NULL,
+          size_bytes INTEGER NOT NULL, video_sha256 TEXT, note TEXT NOT NULL,
+          made_at TEXT NOT NULL, used_at TEXT NOT NULL, PRIMARY KEY (kind, key)
+        ) STRICT""",
+        "CREATE INDEX kept_by_video ON kept (video_sha256)",
+        "CREATE INDEX kept_by_use ON kept (used_at)",
+    ),
+)
+"""``body`` is compressed, ``size_bytes`` is without that; ``sha256`` is of kind, key and body, so
+that a row cannot stand for another one. Times are UTC, to the second."""
+_GET: Final = "SELECT body, sha256, used_at FROM kept WHERE kind = ? AND key = ?"
+_PUT: Final = """
+INSERT OR REPLACE INTO kept
+  (kind, key, body, sha256, size_bytes, video_sha256, note, made_at, used_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
+_TOUCHED_AFTER: Final = timedelta(days=1)
+"""When something was last used is written down to the day: a write takes a disk's time."""
+
+
+def default_path() -> Path:
+    """Return where the store is; it need not be there. Raises: OptionError."""
+    return state_folder() / "cache.db"
+
+
+class Store:
+    """Bodies by kind and key, for any number of threads and processes at once, also after a fork.
+
+    No method raises for the file's sake. After the first failure ``trouble`` says what is wrong
+    and what to do, and the file is left alone: a locked one would cost half a minute each time.
+    The file is open only while something is read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.trouble = ""
+
+    def get(self, kind: str, key: str) -> bytes | None:
+        """Return what was kept under a key; None for nothing, and for what does not check out."""
+        if self.trouble or not os.path.lexists(self.path):
+            return None
+        row = None
+        with (
+            self._noting(),
+            contextlib.closing(connect(self.path, MIGRATIONS, reading=True)) as db,
+            refusals(self.path),
+        ):
+            row = db.execute(_GET, (kind, key)).fetchone()
+        if row is None:
+            return None
+        packed, checksum, used_at = row
+        try:
+            body = zlib.decompress(packed)
+        except zlib.error:
+            return None
+        if _checksum(kind, key, body) != checksum:
+            return None
+        if used_at < _stamp(datetime.now(UTC) - _TOUCHED_AFTER):
+            self._touch(kind, key)
+        return body
+
+    def put(
+        self, kind: str, key: str, body: bytes, *, video_sha256: str | None = None, note: str = ""
+    ) -> bool:
+        """Keep a body in the place of what was there; return whether it is on the disk now.
+
+        ``video_sha256`` is the video that it is about, ``note`` what to call it in a list.
+        """
+        if self.trouble:
+            return False
+        now = _stamp(datetime.now(UTC))
+        row = (kind, key, zlib.compress(body), _checksum(kind, key, body), len(body), video_sha256,
+               path_text(note), now, now)  # fmt: skip
+        with self._noting():
+            self._write(_PUT, row)
+            return True
+        return False
+
+    def _touch(self, kind: str, key: str) -> None:
+        """Write down that something was used; what cannot be written to may still be read."""
+        with contextlib.suppress(OutputError):
+            self._write("UPDATE kept SET used_at = ? WHERE kind = ? AND key = ?",
+                        (_stamp(datetime.now(UTC)), kind, key))  # fmt: skip
+
+    def _write(self, statement: str, row: tuple[object, ...]) -> None:
+        """Write within a transaction. Raises: OutputError."""
+        with (
+            contextlib.closing(connect(self.path, MIGRATIONS)) as db,
+            transaction(db, self.path),
+        ):
+            db.execute(statement, row)
+
+    @contextlib.contextmanager
+    def _noting(self) -> Iterator[None]:
+        """Take note of what is wrong with the file, instead of failing for it."""
+        import sqlite3
+
+        try:
+            yield
+        except OutputError as exc:
+            self.trouble = f"{exc.message} {exc.hint}".strip()
+        except sqlite3.Error as exc:  # a table that somebody changed has rules of its own
+            self.trouble = f"The database {path_text(self.path)} does not take this ({exc})."
+
+
+def _checksum(kind: str, key: str, body: bytes) -> bytes:
+    digest = hashlib.sha256(f"{kind}\0{key}\0".encode("utf-8", "surrogatepass"))
+    digest.update(body)
+    return digest.digest()
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds")
