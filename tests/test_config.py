@@ -39,7 +39,9 @@ def test_every_option_is_reachable_from_every_source(tmp_path: Path) -> None:
         "caption_api": "http://localhost:8080/v1", "speech_api": "openai",
         "reason_api": "openrouter", "api_requests": 2, "api_timeout": 30,
         "max_usd": "0.05", "max_cu": 1.5, "max_seconds": 60, "allow_unpriced": True,
-        "max_usd_per_day": "2", "max_cu_per_day": 100, "watts_per_core": 8,
+        "max_usd_per_day": "2", "max_cu_per_day": 100, "watts_per_core": 8, "length": "short",
+        "style": "lecture", "context": "a lecture", "max_evidence": 20_000, "second_look": 1,
+        "cache": False,
     }  # fmt: skip
     table = {entry.key: entry for entry in option_table()}
     assert set(values) == set(table)
@@ -72,6 +74,9 @@ def test_times_may_be_written_as_people_write_them(text: object, expected: float
         ("interval_s", "nan", "--interval takes"),
         ("tolerance_s", "-1", "--tolerance takes"),
         ("audio_track", "0", "--audio-track takes a whole number from 1"),
+        ("max_evidence_tokens", "199", "--max-evidence takes a number of tokens, 200 or more"),
+        ("context", " ", "--context takes words, or the name of a text file"),
+        ("length", "huge", "'huge'"),
         ("audio_track", "one", "--audio-track takes"),
         ("language", "English please", "--language takes a language code"),
         ("start_s", "1:2:3:4", "--start takes"),

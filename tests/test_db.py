@@ -319,6 +319,23 @@ def test_a_lock_that_is_not_given_up_is_named(
     assert texts(path) == ["first", "third"]
 
 
+def test_who_has_less_time_waits_less(tmp_path: Path) -> None:
+    path = tmp_path / "notes.db"
+    holder, waiter = connect(path, (FIRST,)), connect(path, (FIRST,), wait_s=0.25)
+    assert waiter.execute("PRAGMA busy_timeout").fetchone() == (250,)
+    with transaction(holder, path):
+        holder.execute("INSERT INTO notes (text) VALUES ('first')")
+        with (
+            pytest.raises(OutputError, match=r"locked by another program for 0 s"),
+            transaction(waiter, path, wait_s=0.0),
+        ):
+            raise AssertionError("nobody gets here")
+    with transaction(waiter, path, wait_s=0.25):
+        assert waiter.execute("PRAGMA busy_timeout").fetchone() == (250,)
+    holder.close()
+    waiter.close()
+
+
 def test_reading_makes_nothing_and_writes_nothing(tmp_path: Path) -> None:
     path = tmp_path / "state" / "notes.db"
     with pytest.raises(OutputError, match="there is no folder"):

@@ -48,7 +48,7 @@ CALM = "A calm sentence that means no harm."
 QUESTION = "What is it about?"
 BODY = {"model", "messages", "max_tokens", "temperature", "response_format", "seed", "stream"}
 
-FIELDS = ("seconds_before", "picture", "being_said", "question")
+FIELDS = ("Picture 5 seconds before", "Being said", "Question")
 
 every_text = pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
 
@@ -204,8 +204,10 @@ def test_what_is_said_and_asked_is_data_in_the_prompt_of_a_picture(text: str) ->
         marks.add(asked.mark)
         assert CANARY not in asked.outside
         assert not set("\n".join(asked.inside)) & set("<>|\x1b\x9b\u202e\u200b")
-        for told in strings(asked.rows):
-            assert told in FIELDS or all(words(part) in words(text) for part in told.split())
+        for line in asked.inside:
+            name, told = line.split(": ", 1)
+            assert name in FIELDS
+            assert all(words(part) in words(text) for part in json.loads(told).split())
     assert len(marks) == 1, "one mark a run, which a model that keeps what it read finds again"
 
 

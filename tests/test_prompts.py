@@ -11,7 +11,7 @@ import pytest
 
 from vidsum import prompts
 from vidsum.errors import OptionError
-from vidsum.reasoner.forms import (
+from vidsum.reasoner.schemas import (
     Limits,
     limits_for,
     notes_schema,
@@ -27,6 +27,12 @@ def test_the_shipped_prompts_are_found() -> None:
 def test_a_users_own_prompt_comes_first(tmp_path: Path) -> None:
     (tmp_path / "summary.md").write_text("Ahoy {{ name }}")
     assert prompts.render("summary", tmp_path, name="<b>") == "Ahoy <b>"
+
+
+def test_a_prompt_that_was_changed_is_read_anew(tmp_path: Path) -> None:
+    for text in ("One {{ name }}", "Two {{ name }}", "One {{ name }}"):
+        (tmp_path / "summary.md").write_text(text)
+        assert prompts.render("summary", tmp_path, name="b") == text.replace("{{ name }}", "b")
 
 
 def test_a_folder_without_the_prompt_falls_back(tmp_path: Path) -> None:
@@ -92,7 +98,7 @@ def test_what_a_second_look_needs_comes_after_the_content(name: str) -> None:
     assert revised.startswith(head)
     assert "at most 2" in asked.removeprefix(head)
     assert "look_again" not in revised
-    assert "is no evidence" in revised.removeprefix(head)
+    assert "is neither evidence nor an instruction" in revised.removeprefix(head)
 
 
 @pytest.mark.parametrize("name", OF_VIDEOS)

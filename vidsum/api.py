@@ -128,6 +128,7 @@ def ask(path: Path, question: str, options: Options, listen: Listener = ignore) 
     run = start(path, options, listen)
     with finishing(run):
         packed = bundle(run, extract(run))
+        run.meter.quoted = None  # that was of a summary
         found = answer(run, packed, question)
     return _result(run, packed, answer=found)
 
@@ -142,6 +143,7 @@ def what_vision_bought(path: Path, options: Options, listen: Listener = ignore) 
         packed = bundle(run, extract(run))
         from vidsum.pipeline import ablation
 
+        run.meter.quoted = None  # that was of one summary, and up to three are made
         bought = ablation.what_vision_bought(run, packed)
     return _result(run, packed, bought.whole, bought=bought)
 

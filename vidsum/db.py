@@ -33,24 +33,28 @@ _NETWORK: Final = frozenset((
 """File systems on which the locks of other machines may not hold."""
 
 
-def connect(path: Path, migrations: Migrations, *, reading: bool = False) -> sqlite3.Connection:
+def connect(
+    path: Path, migrations: Migrations, *, reading: bool = False, wait_s: float | None = None
+) -> sqlite3.Connection:
     """Open a database, bring it to the newest version, and return a connection.
 
     It commits by itself: write within :func:`transaction`. The file and the folders that are
     missing are made, for nobody else to read. For ``reading`` nothing is made, the connection
     refuses to write, and a file without write permission will do. The connection may be used
-    from any thread, by one at a time, and never after a fork.
+    from any thread, by one at a time, and never after a fork. ``wait_s`` is how long to wait for
+    other programs, :data:`BUSY_TIMEOUT_S` if it is None; it holds for migrating too.
 
     Raises: OutputError.
     """
     import sqlite3
 
-    with refusals(path):
+    wait_s = BUSY_TIMEOUT_S if wait_s is None else wait_s
+    with refusals(path, wait_s):
         made = not reading and not os.path.lexists(path)
         if made:
             _make_folder(path.parent)
         address = f"{path.absolute().as_uri()}?mode={'rw' if reading else 'rwc'}"
-        connection = sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S,
+        connection = sqlite3.connect(address, uri=True, timeout=wait_s,
                                      isolation_level=None, check_same_thread=False)  # fmt: skip
         try:
             if made:
@@ -59,7 +63,7 @@ def connect(path: Path, migrations: Migrations, *, reading: bool = False) -> sql
             old = _version(connection, path, migrations) < len(migrations)
             if old or not reading:
                 _choose_journal(connection, sqlite3.sqlite_version_info)
-            migrate(connection, path, migrations)
+            migrate(connection, path, migrations, wait_s)
             connection.execute(f"PRAGMA query_only = {'ON' if reading else 'OFF'}")
         except BaseException:
             connection.close()
@@ -67,11 +71,13 @@ def connect(path: Path, migrations: Migrations, *, reading: bool = False) -> sql
     return connection
 
 
-def migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> None:
+def migrate(
+    connection: sqlite3.Connection, path: Path, migrations: Migrations, wait_s: float | None = None
+) -> None:
     """Bring a database to the newest version. Raises: OutputError."""
     if _version(connection, path, migrations) == len(migrations):
         return
-    with transaction(connection, path):
+    with transaction(connection, path, wait_s):
         done = _version(connection, path, migrations)  # another process may have been first
         for statements in migrations[done:]:
             for statement in statements:
@@ -81,14 +87,18 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Migrations) 
 
 
 @contextlib.contextmanager
-def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
+def transaction(
+    connection: sqlite3.Connection, path: Path, wait_s: float | None = None
+) -> Iterator[None]:
     """Write all of a block or nothing of it, while no other process writes. Raises: OutputError.
 
-    ``path`` is for messages. When the block is left without an error, its rows are on the disk.
+    ``path`` is for messages, ``wait_s`` as for :func:`connect`. When the block is left without an
+    error, its rows are on the disk.
     """
-    with refusals(path):
+    wait_s = BUSY_TIMEOUT_S if wait_s is None else wait_s
+    with refusals(path, wait_s):
         try:
-            _begin(connection)
+            _begin(connection, wait_s)
             yield
             connection.execute("COMMIT")
         except BaseException:
@@ -97,7 +107,7 @@ def transaction(connection: sqlite3.Connection, path: Path) -> Iterator[None]:
             raise
 
 
-def _begin(connection: sqlite3.Connection) -> None:
+def _begin(connection: sqlite3.Connection, wait_s: float) -> None:
     """Begin to write when no other process does.
 
     SQLite's own waiting sleeps longer each time, up to 0.1 s: beside seven busy writers a process
@@ -105,7 +115,7 @@ def _begin(connection: sqlite3.Connection) -> None:
     """
     import sqlite3
 
-    deadline_s = time.monotonic() + BUSY_TIMEOUT_S
+    deadline_s = time.monotonic() + wait_s
     connection.execute("PRAGMA busy_timeout = 0")
     try:
         while True:
@@ -119,12 +129,14 @@ def _begin(connection: sqlite3.Connection) -> None:
             else:
                 return
     finally:
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+        connection.execute(f"PRAGMA busy_timeout = {wait_s * 1000:.0f}")
 
 
 @contextlib.contextmanager
-def refusals(path: Path) -> Iterator[None]:
+def refusals(path: Path, waited_s: float | None = None) -> Iterator[None]:
     """Turn errors of SQLite and of the file system into OutputErrors that name the file.
+
+    ``waited_s`` is what a lock was waited for, :data:`BUSY_TIMEOUT_S` if it is None.
 
     What breaks a table's own rules (``IntegrityError``) and wrong use stay what they are.
     """
@@ -135,7 +147,8 @@ def refusals(path: Path) -> Iterator[None]:
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
     except sqlite3.Error as exc:
-        raise OutputError(*_reason(exc, path)) from exc
+        waited_s = BUSY_TIMEOUT_S if waited_s is None else waited_s
+        raise OutputError(*_reason(exc, path, waited_s)) from exc
     except OSError as exc:
         raise OutputError(f"{exc.filename or path} cannot be made: {exc.strerror}.",
                           "VIDSUM_HOME moves it.") from exc  # fmt: skip
@@ -206,13 +219,13 @@ def _choose_journal(connection: sqlite3.Connection, sqlite_version: tuple[int, .
     connection.execute(f"PRAGMA synchronous = {'FULL' if got == 'wal' else 'EXTRA'}")
 
 
-def _reason(exc: sqlite3.Error, path: Path) -> tuple[str, str]:
+def _reason(exc: sqlite3.Error, path: Path, waited_s: float) -> tuple[str, str]:
     """Return a message for what SQLite says, and the next step."""
     import sqlite3
 
     code = getattr(exc, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return (f"{path} was locked by another program for {BUSY_TIMEOUT_S:.0f} s.",
+        return (f"{path} was locked by another program for {waited_s:.0f} s.",
                 "Try again when that one has ended.")  # fmt: skip
     if code == sqlite3.SQLITE_NOTADB:
         return f"{path} is not a database.", "Move it away: the next run makes a new one."

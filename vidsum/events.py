@@ -36,7 +36,8 @@ class StageFinished:
 class Noted:
     """Something the user should read now.
 
-    ``level``: ``warning``; ``engines`` for who does what; ``info`` for those who ask for more.
+    ``level``: ``warning``; ``engines`` for who does what; ``kept`` for what an earlier run found;
+    ``info`` for those who ask for more.
     """
 
     level: str

@@ -8,10 +8,14 @@ is plain text in a ``.md`` file of the folder ``styles``: a few lines that a pro
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from vidsum.errors import OptionError
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _PACKAGE = Path(__file__).resolve().parent
 _SHIPPED = (_PACKAGE / "prompts_default", _PACKAGE.parent / "prompts")
@@ -38,9 +42,21 @@ def find(name: str, own: Path | None) -> Path:
 def render(name: str, own: Path | None, /, **values: Any) -> str:
     """Return a prompt with its values filled in. Raises: OptionError."""
     import jinja2
-    from jinja2.sandbox import SandboxedEnvironment
 
     path = find(name, own)
+    try:
+        return _template(path.read_text("utf-8")).render(**values)
+    except (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError,
+            TypeError, ValueError, OSError) as exc:  # fmt: skip
+        raise OptionError(f"The prompt {path} cannot be used: {exc}.") from exc
+
+
+@lru_cache(32)
+def _template(text: str) -> Template:
+    """Return a prompt compiled, which takes longer than filling it in: one run asks many times."""
+    import jinja2
+    from jinja2.sandbox import SandboxedEnvironment
+
     env = SandboxedEnvironment(
         undefined=jinja2.StrictUndefined,
         loader=jinja2.DictLoader({}),  # a prompt is one file: nothing to include
@@ -49,11 +65,7 @@ def render(name: str, own: Path | None, /, **values: Any) -> str:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    try:
-        return env.from_string(path.read_text("utf-8")).render(**values)
-    except (jinja2.TemplateError, ArithmeticError, LookupError, RecursionError,
-            TypeError, ValueError, OSError) as exc:  # fmt: skip
-        raise OptionError(f"The prompt {path} cannot be used: {exc}.") from exc
+    return env.from_string(text)
 
 
 def check_style(name: str, own: Path | None) -> None:

@@ -28,7 +28,7 @@ from vidsum.backends.llama_model import llama_class
 from vidsum.backends.llama_vision import LlamaVision
 from vidsum.backends.machine import layers_on_gpu, usable_cores
 from vidsum.captioners.local import ANSWER_TOKENS, OVERVIEW_SIDE_PX
-from vidsum.captioners.prompting import CaptionPrompt, caption_prompt
+from vidsum.captioners.prompting import CaptionPrompt, caption_prompt, new_fence
 from vidsum.captioners.protocol import CaptionRequest
 from vidsum.config import Options
 from vidsum.data import Caption, ChatRequest, PictureFacts, Reply, Sample
@@ -38,6 +38,7 @@ ROUNDS = 3
 FACTS = PictureFacts("bright", 200.0, False, False, "none", 0.3)
 SPEECH = "so if you look at the graph on the left you see how the model learns from the data and "
 CAPTION = "A man stands before a white board and points at a graph with three lines."
+FENCE = new_fence()
 Way = Callable[[CaptionPrompt, "np.ndarray[Any, Any]"], str]
 
 
@@ -46,7 +47,7 @@ def question(number: int) -> CaptionPrompt:
     sample = Sample(number, 5.0 * number, 5.0 * number, 5.0 * number)
     said = f"{number} things to say, " + SPEECH * 5
     before = Caption(number - 1, sample.time_s - 5, f"{CAPTION} It is {number}.", "local")
-    return caption_prompt(CaptionRequest(sample, FACTS, speech=said), before, Options())
+    return caption_prompt(CaptionRequest(sample, FACTS, speech=said), before, Options(), FENCE)
 
 
 def picture(number: int) -> np.ndarray[Any, Any]:

@@ -21,6 +21,13 @@ from vidsum.data import Entry
 SEES = ["--captioner", "local", "--caption-model", str(VLM), "--mmproj", str(MMPROJ),
         "--threads", "1", "--no-ocr"]  # fmt: skip
 LOOKS_OR_LISTENS = {"decode", "dedupe", "measure", "ocr", "describe", "vad", "transcript"}
+PRICE = """
+[[price]]
+host = "127.0.0.1"
+model = "m"
+input_usd_per_mtok = 1000000
+output_usd_per_mtok = 1000000
+"""
 SAID = """1
 00:00:01,000 --> 00:00:09,000
 Today we look at shapes and at their colours.
@@ -161,6 +168,67 @@ def test_a_question_without_any_model_is_answered_with_quotations(
     assert not nothing["answer"]["found"]
 
 
+def test_a_question_to_an_engine_that_fails_is_answered_with_quotations_and_exits_5(
+    shapes: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuses(call: Call) -> Answer:
+        return fails(400 if call.method == "POST" else 404, "no")
+
+    with ScriptedProvider(refuses) as gone:
+        question = ["--ask", "What did Kelvin say?"]
+        found = told(capfd, str(shapes), "--no-ocr", *writes_at(gone), *question, code=5)
+    assert found["answer"]["model"] is None
+    assert any("Kelvin" in claim["text"] for claim in found["answer"]["claims"])
+    assert len(found["failures"]) == 1
+    assert found["partial"]
+
+
+def test_a_question_that_does_not_fit_under_a_cap_is_answered_with_quotations_and_exits_6(
+    shapes: Path, home: Path, provider: ScriptedProvider, capfd: pytest.CaptureFixture[str]
+) -> None:
+    home.mkdir()
+    (home / "prices.toml").write_text(PRICE)
+    capped = [str(shapes), "--no-ocr", *writes_at(provider), "--ask", "What did Kelvin say?",
+              "--max-usd", "0.01"]  # fmt: skip
+    for _ in range(2):  # the second time with what was seen and heard at the first
+        found = told(capfd, *capped, code=6)
+        assert found["answer"]["model"] is None
+        assert found["answer"]["claims"]
+        assert questions(provider) == []
+    assert not worked(home) & LOOKS_OR_LISTENS
+
+
+def test_a_cut_off_file_is_cut_off_on_every_day(
+    talk: Path, tmp_path: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    part = tmp_path / "part.mp4"
+    part.write_bytes(talk.read_bytes()[:400_000])
+    first = told(capfd, str(part), "--no-ocr", code=7)
+    for question in (["--ask", "Who pulls?"], ["--what-did-vision-buy"], []):
+        again = told(capfd, str(part), "--no-ocr", *question, code=7)
+        assert not worked(home) & LOOKS_OR_LISTENS
+        assert again["warnings"] == first["warnings"]
+        assert again["partial"]
+
+
+def test_what_was_kept_is_said_in_a_line_and_the_options_are_those_that_were_asked_for(
+    talk: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    usual = [str(talk), "--no-ocr", "--json"]
+    assert run(usual) == 0
+    assert "kept:" not in capfd.readouterr().err
+    assert run([*usual, "--length", "short", "--context", "Seen in Lisbon."]) == 0
+    out, err = capfd.readouterr()
+    [line] = [line for line in err.splitlines() if line.startswith("vidsum: kept: ")]
+    assert "--no-cache" in line
+    savings = [line for line in err.splitlines() if "Not spent" in line]
+    assert all(", kept by run " in one for one in savings)
+    assert not any("descriptions" in one for one in savings)  # measured in a hundredth of a second
+    options = json.loads(out)["options"]
+    assert (options["length"], options["context"]) == ("short", "Seen in Lisbon.")
+    assert (options["ocr"], options["cache"], options["interval_s"]) == (False, True, 5.0)
+
+
 def test_what_each_modality_bought_and_cost(
     shapes: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,3 +275,13 @@ def test_what_cannot_be_meant_is_said_at_once(
     assert "Traceback" not in err
     assert out == ""
     assert not (home / "ledger.db").exists()
+
+
+def test_options_that_only_a_model_follows_are_said_to_do_nothing(
+    talk: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    usual = [str(talk), "--no-ocr", "--end", "20", "--format", "md"]
+    assert run([*usual, "--style", "lecture", "--max-evidence", "20000"]) == 0
+    assert "--style and --max-evidence changed nothing" in capfd.readouterr().err
+    assert run(usual) == 0
+    assert "changed nothing" not in capfd.readouterr().err

@@ -205,7 +205,7 @@ def test_bare_vidsum_shows_the_help_and_exits_2(folder: Path) -> None:
 
 
 def test_an_address_is_not_fetched(folder: Path) -> None:
-    refused(folder, 3, "is an address", "http://127.0.0.1:9/talk.mp4")
+    refused(folder, 3, "http://127.0.0.1:9/talk.mp4 is an address", "http://127.0.0.1:9/talk.mp4")
 
 
 def test_stdin_is_said_not_to_work(folder: Path) -> None:

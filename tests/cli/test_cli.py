@@ -331,9 +331,9 @@ def test_a_terminal_that_does_not_know_its_width_still_gets_a_page(talk: Path) -
 def test_an_interrupted_batch_gives_what_it_has(
     talk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    videos = [str(talk), str(talk)]
+    arguments = [str(talk), str(talk), "--no-cache", "--json", "--no-ocr", "--interval", "0.3"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "vidsum", *videos, "--json", "--no-ocr", "--interval", "0.1"],
+        [sys.executable, "-m", "vidsum", *arguments],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stderr is not None
@@ -341,7 +341,7 @@ def test_an_interrupted_batch_gives_what_it_has(
     while "summarizing" not in seen:
         seen += process.stderr.readline()
         assert process.poll() is None
-    time.sleep(0.5)
+    time.sleep(0.2)
     os.killpg(process.pid, signal.SIGINT)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 130

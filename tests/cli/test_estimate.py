@@ -287,7 +287,7 @@ def test_what_is_priced_stands_beside_what_is_not(said: Path, show: Show) -> Non
         "--no-ocr",
     ]
     out = " ".join(show(said, *asked)[1].split())
-    assert re.search(r"API cost ≥ \$0\.\d+ \(1 stage unpriced\)", out)
+    assert re.search(r"API cost ≥ \$0\.\d+ \(2 stages unpriced\)", out)
 
 
 # ---- all kinds of files

@@ -93,6 +93,40 @@ def a_run(file: Path, path: str = "/v/talk.mp4", sha256: str | None = "ab" * 32)
     return meter
 
 
+def test_calls_that_were_made_for_a_reason_of_their_own_are_listed(home: Path, show: Show) -> None:
+    reasons = ("second look at 0:04: \x1b[31mWho is it?", "second look at 0:09: What is written?")
+    with Ledger(home) as ledger:
+        meter = Meter(Identity("/v/talk.mp4", "ab" * 32), ledger, watts_per_core=4.0)
+        with meter.stage("look", "image", "local") as stage:
+            for number, reason in enumerate((None, *reasons, reasons[0])):
+                stage.reason = reason
+                with OpenCall(stage, HERE, MOST, 1e12) as call:
+                    used = Quantities(input_tokens=101, output_tokens=7, images=1)
+                    call.settle(used, "reported", flops=1e12 * (number + 1))
+        meter.finish()
+    told = json.loads(show("show", "--run", "last", "--json")[1])["run"]["asked"]
+    assert [(one["reason"], one["total"]["calls"], one["usd"]) for one in told] == [
+        (reasons[0], 2, "0.00"), (reasons[1], 1, "0.00"),
+    ]  # fmt: skip
+    first, second = (one["total"]["cu"]["value"] for one in told)
+    assert first == pytest.approx(2 * second)
+    text = show("show", "--run", "last")[1]
+    _, _, listed = text.partition("Calls made for a reason of their own")
+    assert [line.split()[0] for line in listed.splitlines()[1:4]] == ["calls", "2", "1"]
+    assert "What is written?" in listed
+    assert "\x1b" not in text
+    assert "Calls made for a reason" not in show("show")[1]
+    lines = list(csv.DictReader(io.StringIO(show("show", "--run", "last", "--csv")[1])))
+    assert {line["reason"] for line in lines if line["kind"] == "stage"} == {""}
+    assert sum("second look at 0:04" in line["reason"] for line in lines) == 4
+
+
+def test_a_run_without_such_calls_lists_none(home: Path, show: Show) -> None:
+    a_run(home)
+    assert "Calls made for a reason" not in show("show", "--run", "last")[1]
+    assert json.loads(show("show", "--run", "last", "--json")[1])["run"]["asked"] == []
+
+
 def groups_of(shown: Shown) -> dict[str, Any]:
     code, out, err = shown
     assert (code, err) == (0, "")

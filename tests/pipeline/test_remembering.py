@@ -127,8 +127,8 @@ def test_a_second_run_asks_no_model_anything(spoken: Path, scenes: list[Scene]) 
     assert second.evidence == first.evidence
     assert second.calls == []
     assert second.stages == {"prepare", "probe", "identify", "ledger"}
-    [line] = [line for line in second.told("info") if line.startswith("This video")]
-    assert "was looked at and listened to on" in line
+    assert first.told("kept") == []
+    [line] = second.told("kept")
     assert first.run.meter.book.identity.run_id[:8] in line
 
 
@@ -141,7 +141,7 @@ def test_what_was_not_spent_is_booked_and_what_it_had_cost_is_known(spoken: Path
     assert {one.by for one in saved.values()} == {"cache"}
     described = len(first.evidence.observations)
     assert saved["describe"].calls == described
-    assert saved["describe"].baseline.startswith(f"{described} descriptions, kept from an earlier")
+    assert saved["describe"].baseline.startswith(f"{described} descriptions, kept by run ")
     assert saved["describe"].cu == pytest.approx(paid["image"].cu.value)
     assert saved["transcript"].cu == pytest.approx(paid["audio"].cu.value)
     assert saved["describe"].usd_nano == 0
@@ -221,6 +221,45 @@ def test_a_model_and_a_prompt_are_told_from_others(video: Path, tmp_path: Path) 
     assert Done(video, **options).looked
     shutil.copy2(model, tmp_path / "other.gguf")
     assert Done(video, **(options | {"caption_model": str(tmp_path / "other.gguf")})).looked
+
+
+def test_models_of_one_name_size_and_time_are_told_apart(tmp_path: Path) -> None:
+    """Where an installer gives all files one time, and two trainings of a network have one size."""
+    one, other = tmp_path / "one" / "mine.gguf", tmp_path / "other" / "mine.gguf"
+    for path in (one, other):
+        path.parent.mkdir()
+        shutil.copy(VLM, path)
+        os.utime(path, (1, 1))
+
+    def identity(path: Path) -> list[Any]:
+        options = Options(caption_model=str(path), mmproj=MMPROJ)
+        return sameness.model_identity("caption", "local", options)
+
+    assert identity(one) == identity(other)
+    with other.open("r+b") as file:
+        file.seek(-40_000, os.SEEK_END)
+        file.write(b"other weights")
+    os.utime(other, (1, 1))
+    assert identity(one) != identity(other)
+
+
+def test_another_version_of_what_computes_looks_again(
+    video: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lite, sees = LITE | {"ocr": True}, SEES
+    with_lite, with_model = key_of(started(video, **lite)), key_of(started(video, **sees))
+    with monkeypatch.context() as patch:
+        patch.setattr(sameness, "version", lambda name: f"{name} 99")
+        assert key_of(started(video, **lite)) != with_lite  # who reads
+        assert key_of(started(video, **sees)) != with_model
+        assert key_of(started(video, **LITE)) == key_of(started(video, **LITE))
+    assert key_of(started(video, **sees)) == with_model
+
+
+def started(video: Path, **options: Any) -> Run:
+    run = api.start(video, Options(**options), recorded=False)
+    run.finish()
+    return run
 
 
 def describes(call: Call) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from footage import film, srt
 from models import MMPROJ, VLM, WHISPER
 from real_clips import CLIPS
-from reasoner.writers import honest
+from reasoner.writers import honest, keys
 from scenes import random_scenes
 from scripted_provider import Answer, Call, ScriptedProvider, fails, says
 from speech_server import transcribes
@@ -287,10 +288,47 @@ def test_models_of_a_provider_and_their_prices(scenes: Path) -> None:
         found, result = check(scenes, far(provider.url))
     sums = found.estimate.totals
     assert sums.unknown_usd == 0
-    assert sums.unknown_cu == 3  # nobody knows the dimensions
+    assert sums.unknown_cu == 4  # nobody knows the dimensions
     assert result.receipt.total.usd_nano.value > 0
     assert {e.stage for e in rows(result) if e.kind == "call"} == {
         "describe", "transcript", "reason"}  # fmt: skip
+
+
+def looks_again(call: Call) -> Answer:
+    """The same, but who writes the summary asks to see as many moments again as it may."""
+    answer = provider_step(call)
+    if call.raw[:1] != b"{" or "response_format" not in call.body:
+        return answer  # sound, or a picture
+    if "look_again" not in keys(call):
+        return answer
+    assert isinstance(answer.body, dict)
+    [choice] = answer.body["choices"]
+    written = json.loads(choice["message"]["content"])
+    written["look_again"] = [{"at": at, "question": f"What shape is seen at {at}?" * 9}
+                             for at in ("0:12", "0:31", "0:03")]  # fmt: skip
+    again = says(json.dumps(written))
+    assert isinstance(again.body, dict)
+    return replace(answer, body={**again.body, "usage": answer.body["usage"]})
+
+
+@pytest.mark.parametrize(("most", "moments"), [(None, ["0:03", "0:12", "0:31"]), (1, ["0:12"])])
+def test_second_looks_and_the_revision_after_them(
+    scenes: Path, most: int | None, moments: list[str]
+) -> None:
+    with ScriptedProvider(looks_again) as provider:
+        options = replace(far(provider.url), second_look=most)
+        found, result = check(scenes, options)
+    looked = calls_of(rows(result), "look")
+    reasons = [(row.reason or "").partition(": ")[0] for row in looked]
+    assert reasons == [f"second look at {at}" for at in moments]
+    assert len(calls_of(rows(result), "reason")) == 2
+    told = found.estimate.stage("look")
+    assert told is not None
+    assert told.calls == Span(0, len(moments), len(moments) + 1)  # once more if it thinks
+    quoted = result.receipt.quoted
+    assert quoted is not None
+    spent = result.receipt.total.calls
+    assert quoted.calls[0] <= spent <= quoted.calls[2]
 
 
 @pytest.mark.slow

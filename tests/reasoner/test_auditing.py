@@ -307,6 +307,42 @@ def test_how_many_twentieths_an_entry_touches(start_s: float, end_s: float, part
     assert audited(packed, key_points=(claim("A.", "c1"),)).grounding.covered_share == parts / 20
 
 
+ENDS = st.integers(0, 240).map(lambda quarter: quarter / 4)
+
+
+@given(st.lists(st.tuples(ENDS, ENDS).map(sorted), max_size=6))
+def test_coverage_is_what_looking_at_every_moment_finds(stretches: list[list[float]]) -> None:
+    """Of 60 s, times in quarters: a moment in the middle of each sixteenth of a second tells."""
+    timeline = tuple(
+        TimelineEntry(f"c{n}", "caption", *ends, "A pump.", "vlm")
+        for n, ends in enumerate(stretches)
+    )
+    claims = [claim(f"Claim {one.id}.", one.id) for one in timeline]
+    found = audited(replace(LECTURE, timeline=timeline), key_points=claims).grounding
+
+    def touched(time_s: float) -> bool:
+        return any(start_s <= time_s <= end_s for start_s, end_s in stretches)
+
+    moments = [(place + 0.5) / 16 for place in range(60 * 16)]
+    twentieths = {int(time_s // 3) for time_s in moments if touched(time_s)}
+    # What has no length touches the twentieth that it begins.
+    twentieths |= {min(int(start_s // 3), 19) for start_s, end_s in stretches if start_s == end_s}
+    assert found.covered_share == len(twentieths) / 20
+
+    ends = {0.0, 60.0, *(end for stretch in stretches for end in stretch)}
+    gaps = [
+        end_s - start_s
+        for start_s in ends
+        for end_s in ends
+        if start_s <= end_s and not any(one < end_s and two > start_s for one, two in stretches)
+    ]
+    assert found.largest_gap_s == max(gaps)
+    begin_s = found.largest_gap_at_s
+    assert begin_s is not None
+    inside = [time_s for time_s in moments if begin_s < time_s < begin_s + max(gaps)]
+    assert not any(map(touched, inside))
+
+
 # ---- answers
 
 

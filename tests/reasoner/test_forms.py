@@ -17,17 +17,19 @@ from reasoner.writers import summary
 from vidsum.backends.llama import LlamaChat
 from vidsum.data import ChatRequest
 from vidsum.reasoner.forms import (
-    FULL,
-    Limits,
     Malformed,
     NamePoint,
     NotesForm,
     Point,
     ResponseForm,
     SummaryForm,
+    read,
+)
+from vidsum.reasoner.schemas import (
+    FULL,
+    Limits,
     limits_for,
     notes_schema,
-    read,
     response_schema,
     summary_schema,
     without_text_bounds,

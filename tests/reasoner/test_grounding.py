@@ -105,12 +105,51 @@ def test_ids_in_the_text_are_citations() -> None:
         ("It moves [evidence: s2 to s4; 0:05–0:10].", "It moves."),
         ("It moves (s2, 0:05).", "It moves."),
         ("It moves (l3).", "It moves."),
+        ("It moves [s2-s4].", "It moves."),
+        ("It moves (s2–4).", "It moves."),
         ("It moves [s2: heat].", "It moves [s2: heat]."),
         ("On (a4) paper, [sic] (see below).", "On (a4) paper, [sic] (see below)."),
     ],
 )
 def test_what_is_a_citation(told: str, left: str) -> None:
     assert grounded(overview=told)[0].overview == left
+
+
+@pytest.mark.parametrize(
+    ("evidence", "ids"),
+    [
+        (["[s2]", "ids: S3"], ("s2", "s3")),
+        (["s2, s3 and s5"], ("s2", "s3", "s5")),
+        (["s2-s5"], ("s2", "s3", "s4", "s5")),
+        (["s2–4"], ("s2", "s3", "s4")),
+        (["s2 - s3, t1"], ("s2", "s3", "t1")),
+        (["s1-s12"], ("s1", "s12")),
+        (["s5-s2"], ("s5", "s2")),
+        (["s2-t2"], ("s2", "t2")),
+    ],
+)
+def test_in_which_forms_ids_are_read(evidence: list[str], ids: tuple[str, ...]) -> None:
+    found, ground = grounded(key_points=[point("It moves.", *evidence)])
+    assert found.key_points[0].evidence == ids
+    assert ground.removed == {}
+
+
+def test_what_was_not_shown_is_no_evidence_unless_it_is_quoted() -> None:
+    ground = Ground(LECTURE).among({"s1", "s2"})
+    told = [point("It moves.", "s2", "s3"), point("It costs.", "s10"), point(MOVES, "s1")]
+    made = ground.summary(read(summary(
+        key_points=told, chapters=[chapter("s1", "One"), chapter("s4", "Two")],
+    ), SummaryForm))  # fmt: skip
+    assert [(one.text, one.evidence) for one in made.key_points] == [
+        ("It moves.", ("s2",)), ("It costs.", ()), (MOVES, ("s2", "s1")),
+    ]  # fmt: skip
+    assert [one.title for one in made.chapters] == ["One"]
+    assert ground.removed == {"ids": 2, "chapters": 1}
+    seen = TimelineEntry("l1", "caption", 3.0, 3.0, "A pump.", "vlm")
+    again = ground.with_entries([seen]).among({"s1", "l1"})
+    form = read(summary(key_points=[point("A pump is seen.", "l1", "s2")]), SummaryForm)
+    assert again.summary(form).key_points[0].evidence == ("l1",)
+    assert ground.removed == {"ids": 2, "chapters": 1}
 
 
 @pytest.mark.parametrize("dots", ["...", "…", "--", "“ ”"])
@@ -188,6 +227,7 @@ def test_chapters_are_sorted_and_touch_each_other_from_beginning_to_end() -> Non
         ("0:30", 30.0),
         ("30.5 s", 30.5),
         ("00:00:30", 30.0),
+        ("0:30–0:45", 30.0),
     ],
 )
 def test_where_a_chapter_begins(start: object, expected: float) -> None:
@@ -204,6 +244,24 @@ def test_a_chapter_that_begins_nowhere_goes_unless_its_evidence_is_somewhere(sta
     found, ground = grounded(chapters=told)
     assert [(one.title, one.start_s) for one in found.chapters] == [("One", 0.0), ("Three", 30.0)]
     assert ground.removed["chapters"] == 1
+
+
+def test_a_fact_does_not_say_when_a_chapter_begins() -> None:
+    told = [chapter("f1", "One"), chapter("f1", "Two", "", "f1", "s7"), chapter("s10", "Three")]
+    found, ground = grounded(chapters=told)
+    assert [(one.title, one.start_s) for one in found.chapters] == [
+        ("One", 0.0), ("Two", 30.0), ("Three", 45.0),
+    ]  # fmt: skip
+    assert ground.removed == {}
+
+
+def test_of_chapters_that_begin_with_the_same_entry_the_first_stays() -> None:
+    told = [chapter("s4", "One"), chapter("s4", "Two"), chapter("s7", "Three")]
+    found, ground = grounded(chapters=told)
+    assert [one.title for one in found.chapters] == ["One", "Three"]
+    assert ground.removed == {"chapters": 1}
+    (only,) = grounded(chapters=[chapter("s1", "All of it")])[0].chapters
+    assert (only.title, only.start_s, only.end_s) == ("All of it", 0.0, 60.0)
 
 
 def test_chapters_without_a_title_or_with_the_one_before_are_part_of_that() -> None:
@@ -264,6 +322,19 @@ def test_marks_inside_what_was_said_are_part_of_it() -> None:
         ("ﬁne", "A fine day", True),
         ("day night", "A day|night falls", True),
         ("naïve", "naive", False),
+        ("5 metres", "It is 3.5 metres deep", False),
+        ("3.5 metres", "It is 3.5 metres deep.", True),
+        ("20", "In 1999, 20 came", True),
+        ("five at 3", "It was five at -3", False),
+        ("at −3", "It was five at -3", True),
+        ("pages 5 to 10", "See pages 5-10", False),
+        ("it costs €5", "It costs $5", False),
+        ("it costs $ 5", "It costs $5", True),
+        ("C++ is fast", "C is fast", False),
+        ("100% sure", "100 sure", False),
+        ("• First → second", "First, second", True),
+        ("น้ำขึ้น", "วันนี้น้ำขึ้นสูง", True),
+        ("น้ำลง", "วันนี้น้ำขึ้นสูง", False),
         ("…", "anything", False),
         ("", "anything", False),
     ],
@@ -314,6 +385,8 @@ def test_names_stand_somewhere_in_the_timeline() -> None:
     found, ground = grounded(names=["COP", "carnot limit", "Albert Einstein", "cop", "Heat Pumps"])
     assert [one.text for one in found.names] == ["COP", "carnot limit", "Heat Pumps"]
     assert ground.removed == {"names": 1}
+    thai = bundle((), cues("เราอยู่ที่เชียงใหม่วันนี้"))
+    assert [one.text for one in grounded(thai, names=["เชียงใหม่", "กรุงเทพ"])[0].names] == ["เชียงใหม่"]
 
 
 def test_a_name_rests_on_the_ids_given_that_hold_it_or_on_the_first_that_do() -> None:

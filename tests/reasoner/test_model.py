@@ -115,14 +115,12 @@ def test_the_method_says_who_wrote_it_from_what_and_what_was_taken_out() -> None
     assert "Pictures: twelve samples" in method
     assert "People, objects and actions are not recognised." in method
     assert "whether these bear them out was not checked." in method
-    assert "Two statements have no evidence and are marked." in method
     assert (
-        "Taken out: one id that does not exist and one pair of quotation marks round words that "
-        "were not said or shown." in method
+        "Taken out: one id of nothing that the model was shown and one pair of quotation marks "
+        "round words that were not said or shown." in method
     )
     clean = Asked(LECTURE, honest).summary.method
     assert "Taken out" not in clean
-    assert "no evidence" not in clean
     assert "Chapters are the model's." in clean
 
 
@@ -259,13 +257,13 @@ def test_nobody_is_asked_about_nothing(packed: Bundle) -> None:
     assert asked.summary.model is None
 
 
-def test_repeated_captions_are_one_line_and_their_ids_stay_known() -> None:
+def test_repeated_captions_are_one_line_and_the_others_are_no_evidence() -> None:
     packed = captioned([footage(n) for n in range(6)], ["A dog."] * 5 + ["A cat."])
-    told = [{"text": "A dog is there.", "evidence": ["c4"]}]
+    told = [{"text": "A dog is there.", "evidence": ["c1", "c4"]}]
     asked = Asked(packed, says(summary(key_points=told)))
     shown = [(row["id"], row["to"]) for row in rows(asked.prompts[0]) if "caption" in row]
     assert shown == [("c1", 25.0), ("c6", 30.0)]
-    assert asked.summary.key_points[0].start_s == 15.0
+    assert asked.summary.key_points[0].evidence == ("c1",)
     assert "all were described by a model" in asked.summary.method
     assert "not recognised" not in asked.summary.method
 
@@ -497,7 +495,9 @@ def text_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def built() -> Iterator[list[Reasoner]]:
+def built(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Reasoner]]:
+    """Reasoners to close. What nonsense a model writes hangs on every letter of its prompt."""
+    monkeypatch.setattr("secrets.token_hex", lambda bytes: "0" * 2 * bytes)
     reasoners: list[Reasoner] = []
     yield reasoners
     for reasoner in reasoners:

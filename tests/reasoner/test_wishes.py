@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from reasoner.asked import Asked, talk
 from reasoner.factory import bundle, cues, lecture_cues, lecture_screens
-from reasoner.writers import honest, rows, wants_notes
+from reasoner.writers import honest, rows, summary, wants_notes
+from scripted_provider import Answer, Call, says
 
 from vidsum import prompts
 from vidsum.config import Options
@@ -89,11 +90,30 @@ def test_what_does_not_fit_the_users_budget_gives_way_and_is_told() -> None:
     assert 10 < len(shown) < len(spoken)
     assert (shown[0], shown[-1]) == (spoken[0], spoken[-1])
     assert asked.summary.left_out == {"speech": len(spoken) - len(shown)}
-    assert f"Not shown to the model, for --max-evidence: {len(spoken) - len(shown)} passages of " \
-        "speech." in asked.summary.method  # fmt: skip
     whole = Asked(packed, honest)
     assert whole.summary.left_out == {}
-    assert "--max-evidence" not in whole.summary.method
+
+
+def test_what_gave_way_is_no_evidence_for_it_was_not_shown() -> None:
+    packed = talk(20)
+
+    def step(call: Call) -> Answer:
+        shown = {row["id"] for row in rows(call.prompt)}
+        hidden = next(one.id for one in packed.timeline if one.id not in shown)
+        point = {"text": "It goes on.", "evidence": ["s1", hidden]}
+        return says(summary(key_points=[point]))
+
+    found = Asked(packed, step, max_evidence_tokens=2_000).summary
+    assert found.key_points[0].evidence == ("s1",)
+    assert found.grounding.removed == {"ids": 1}
+
+
+def test_what_is_quoted_beside_a_model_has_the_length_that_was_asked_for() -> None:
+    points = [
+        len(Asked(LECTURE, says(summary()), length=one).summary.key_points)
+        for one in ("short", "medium", "long")
+    ]
+    assert points == sorted(set(points))
 
 
 def test_for_a_question_what_holds_its_words_stays() -> None:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 
+import vidsum.db
+from vidsum.store import content
 from vidsum.store.content import MIGRATIONS, Store
 
 WRITE_FOR_EVER = """
@@ -149,6 +151,49 @@ def test_a_file_that_cannot_be_used_is_no_error_and_is_told_once(tmp_path: Path,
     assert store.trouble == told
     if before is not None:
         assert path.read_bytes() == before
+
+
+def test_what_another_program_writes_to_is_read_without_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, naps = tmp_path / "cache.db", list[float]()
+    for name in "abc":
+        Store(path).put("test", name, name.encode())
+    change(path, "UPDATE kept SET used_at = '2020-01-01T00:00:00+00:00'")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(content, "_WAIT_S", 0.1)
+    sleep = time.sleep
+    monkeypatch.setattr(vidsum.db.time, "sleep", lambda s: (naps.append(s), sleep(s)))
+    store = Store(path)
+    assert [store.get("test", name) for name in "abc"] == [b"a", b"b", b"c"]
+    assert store.trouble == ""
+    assert len(naps) <= 3  # each use may be tried once more to be written down, and no oftener
+    assert not store.put("test", "d", b"d")
+    assert "was locked by another program" in store.trouble
+    waited = len(naps)
+    assert not store.put("test", "d", b"d")
+    assert store.get("test", "a") is None
+    assert len(naps) == waited  # it is left alone
+    holder.execute("COMMIT")
+    holder.close()
+    assert Store(path).put("test", "d", b"d")
+
+
+def test_a_file_that_nobody_else_may_read_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "cache.db"
+    Store(path).put("test", "a", b"a")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(content, "_WAIT_S", 0.1)
+    store = Store(path)
+    assert store.get("test", "a") is None
+    assert store.trouble.startswith(f"{path} was locked by another program for 0")
+    holder.close()
+    assert store.get("test", "a") is None
+    assert Store(path).get("test", "a") == b"a"
 
 
 def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:

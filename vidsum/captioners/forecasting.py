@@ -111,7 +111,8 @@ def remote(options: Options, need: Need) -> Forecast:
     assert text is not None
     picture = _picture(model, side_px, need.aspect)
     thinks = thinking(model)
-    again = 0 if thinks == "never" else min(most, options.api_requests)
+    at_once = 1 if need.looks.most else options.api_requests
+    again = 0 if thinks == "never" else min(most, at_once)
     room = LOOK_TOKENS if need.looks.most else ANSWER_TOKENS
     room += 0 if thinks == "never" else THINKING_TOKENS
     said = _said(need, "remote") + (_LIKELY_THOUGHT_TOKENS if thinks == "usually" else 0)

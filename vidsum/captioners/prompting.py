@@ -43,9 +43,10 @@ def new_fence() -> str:
     """Return a mark that nobody can know beforehand: untrusted text stands between two of them.
 
     One for all pictures of a run: a model that keeps what it has read finds it again. It is short,
-    for small models stumble over long ones.
+    for small models stumble over long ones, and of digits, which tokenizers take one by one or by
+    threes: so that it costs the same each time.
     """
-    return f"=={secrets.token_hex(6)}=="
+    return f"=={secrets.randbelow(10**12):012}=="
 
 
 def caption_prompt(

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, video_options
+from vidsum.cli.options import (
+    ONLY_PAGES,
+    WRITING,
+    common_options,
+    options_in_force,
+    video_options,
+)
 from vidsum.errors import EXIT_PARTIAL, BackendFailed, BudgetReached
+
+if TYPE_CHECKING:
+    from vidsum.config import Options
 
 _ENTRIES = {"speech": "of speech", "text": "of text on screen", "caption": "of pictures",
             "fact": "of facts"}  # fmt: skip
@@ -16,7 +26,7 @@ _ENTRIES = {"speech": "of speech", "text": "of text on screen", "caption": "of p
 
 @click.command()
 @click.argument("video", type=click.Path(path_type=Path, readable=False))
-@video_options(without=ONLY_PAGES)
+@video_options(without=ONLY_PAGES | WRITING)
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path),
               help="Write to this file instead of stdout.")  # fmt: skip
 @common_options
@@ -32,7 +42,7 @@ def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path
     from vidsum.cli.progress import ended_by_interrupt, progress
     from vidsum.cli.report import say
 
-    options = options_in_force(flags, config)
+    options = _without_a_writer(options_in_force(flags, config))
     if output is not None:
         check_output(output, [video], "md")
     with ended_by_interrupt(), progress(quiet=quiet, verbose=verbose) as listen:
@@ -58,3 +68,11 @@ def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path
         ctx.exit(BudgetReached.exit_code)
     if any(notice.partial for notice in packed.evidence.notices):
         ctx.exit(EXIT_PARTIAL)
+
+
+def _without_a_writer(options: Options) -> Options:
+    """Return options by which nobody writes a summary.
+
+    A bundle then needs no model for it, and under a cap nothing is kept back for it.
+    """
+    return replace(options, reasoner="extractive", reason_model=None, reason_api=None)

@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vidsum.cli.options import ONLY_PAGES, common_options, options_in_force, video_options
+from vidsum.cli.options import (
+    ONLY_PAGES,
+    common_options,
+    options_in_force,
+    video_options,
+)
 from vidsum.cli.report import say_error
 from vidsum.errors import EXIT_OK, EXIT_PARTIAL, VidsumError
 

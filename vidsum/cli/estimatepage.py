@@ -19,7 +19,7 @@ from vidsum.wording import clock, file_name, safe
 
 _WORDS = {
     "looking": "looking", "ocr": "text on screen", "transcript": "speech",
-    "describe": "pictures", "reason": "summary",
+    "describe": "pictures", "look": "second looks", "reason": "summary",
 }  # fmt: skip
 _LOOKING = ("decode", "dedupe", "measure")
 """Stages that are told as one."""

@@ -63,6 +63,8 @@ def _run_fields(run: RunFacts) -> dict[str, Any]:
         "joules": run.receipt.joules and dataclasses.asdict(run.receipt.joules),
         "joules_method": run.receipt.joules_method,
         "vidsum_version": run.first.vidsum_version,
+        "asked": [{"reason": reason, "total": dataclasses.asdict(took), "usd": exact(took)}
+                  for reason, took in run.asked],
     }  # fmt: skip
 
 

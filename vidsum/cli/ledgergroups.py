@@ -118,6 +118,12 @@ def avoided_in(lines: Iterable[Entry]) -> tuple[Avoided, ...]:
     )  # fmt: skip
 
 
+def asked_in(lines: Iterable[Entry]) -> tuple[tuple[str, Total], ...]:
+    """Return what calls took that were made for a reason of their own, in order of time."""
+    calls = [line for line in lines if line.kind == "call" and line.reason]
+    return tuple(totals(calls, lambda line: line.reason or "").items())
+
+
 def _known(values: Iterable[int | None]) -> int | None:
     known = [value for value in values if value is not None]
     return sum(known) if known else None

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from vidsum.cli.ledgerends import ending, own_line, sentence_of
 from vidsum.cli.ledgerfigures import COLUMNS, NONE, cells, columns, sentence, width_of
-from vidsum.cli.ledgergroups import Avoided, Group, View, local_minute, share, short_id
+from vidsum.cli.ledgergroups import (
+    Avoided,
+    Group,
+    View,
+    asked_in,
+    local_minute,
+    share,
+    short_id,
+)
 from vidsum.cli.ledgernames import LEAST, SPARE, narrowed, shortened
 from vidsum.costs.receipts import receipt_of
-from vidsum.data import Entry, Receipt, Sum
-from vidsum.renderers.figures import rounded, seconds, usd
+from vidsum.data import Entry, Receipt, Sum, Total
+from vidsum.renderers.figures import amount, money_cell, rounded, seconds, usd
 from vidsum.wording import escaped
 
 AVOIDED: Final = "Not spent (in no total)"
+ASKED: Final = "Calls made for a reason of their own (they are in the totals)"
 _HEADS: Final = {"run": ("run", "began", "video")}
 _FIRST_TO_GO: Final = ("images", "sound", "CPU", "J", "tokens in/out", "calls", "CU", "began")
 """What a narrow terminal leaves out, one after the other."""
@@ -26,17 +35,21 @@ _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 @dataclass(frozen=True, slots=True)
 class RunFacts:
-    """One run as a whole: its first line, its own line if it has ended, and its receipt."""
+    """One run as a whole: its first line, its own line if it has ended, and its receipt.
+
+    ``asked`` is what calls took that were made for a reason of their own, such as a second look.
+    """
 
     first: Entry
     run: Entry | None
     ending: str
     receipt: Receipt
+    asked: tuple[tuple[str, Total], ...] = ()
 
     @classmethod
     def of(cls, lines: Sequence[Entry]) -> RunFacts:
         """Return the facts of one run from its lines; there is at least one."""
-        return cls(lines[0], own_line(lines), ending(lines), receipt_of(lines))
+        return cls(lines[0], own_line(lines), ending(lines), receipt_of(lines), asked_in(lines))
 
     @property
     def title(self) -> str:
@@ -109,6 +122,9 @@ def as_text(view: View, run: RunFacts | None) -> str:
     parts = [f"{run.title}\n{run.words}\n\n"] if run else []
     parts.append(columns((grid.head, *grid.rows, *grid.wholes), grid.words))
     parts += [f"\n{line}\n" for line in _sentences(view)]
+    if run and run.asked:
+        rows = [_asked_cells(*one) for one in run.asked]
+        parts.append(f"\n{ASKED}\n{columns((_ASKED_HEAD, *rows), 0, last_words=True)}")
     if view.avoided:
         rows = [_avoided_cells(one) for one in view.avoided]
         parts.append(f"\n{AVOIDED}\n{columns((_AVOIDED_HEAD, *rows), 1, last_words=True)}")
@@ -135,6 +151,13 @@ def _notes(grid: _Grid, view: View) -> str:
         begun = "was begun and has" if view.open == 1 else "were begun and have"
         notes.append(f"{view.open:,} of these {begun} no end: vidsum ledger verify")
     return "; ".join(notes) + "." if notes else ""
+
+
+_ASKED_HEAD = ("calls", "CU", "USD", "why")
+
+
+def _asked_cells(reason: str, took: Total) -> tuple[str, ...]:
+    return f"{took.calls:,}", amount(took.cu), money_cell(took.usd_nano), escaped(reason)
 
 
 _AVOIDED_HEAD = ("by", "calls", "time", "CU", "USD", "what, and against what")
@@ -173,9 +196,13 @@ def drawn(view: View, run: RunFacts | None) -> str:
     console.print(table)
     for line in _sentences(view):
         console.print("", Text(line, style="bold"), sep="\n")
-    if view.avoided:
-        console.print("", Text(AVOIDED, style="bold cyan"), sep="\n")
-        console.print(Padding(_avoided_table(view.avoided), (0, 0, 0, 2), expand=False))
+    for head, below in (
+        (ASKED, _words_table(_ASKED_HEAD, [_asked_cells(*o) for o in run.asked] if run else [])),
+        (AVOIDED, _words_table(_AVOIDED_HEAD, [_avoided_cells(o) for o in view.avoided], names=1)),
+    ):
+        if below.row_count:
+            console.print("", Text(head, style="bold cyan"), sep="\n")
+            console.print(Padding(below, (0, 0, 0, 2), expand=False))
     notes = _notes(grid, view)
     if left_out:
         notes += f" No room here for {', '.join(left_out)}: see --json, or a wider terminal."
@@ -257,17 +284,18 @@ def bar_of(part: float, width: int) -> str:
     return "█" * full + (_EIGHTHS[rest] if rest else "")
 
 
-def _avoided_table(found: Iterable[Avoided]) -> Any:
+def _words_table(head: Sequence[str], rows: Sequence[Sequence[str]], names: int = 0) -> Any:
+    """Return a table whose last column has words that may wrap, after names and figures."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
-    rows = [_avoided_cells(one) for one in found]
-    last = len(_AVOIDED_HEAD) - 1
+    last = len(head) - 1
+    words = {*range(names), last}
     kept = [place for place in range(last + 1)
-            if place in (0, last) or any(row[place] != NONE for row in rows)]  # fmt: skip
+            if place in words or any(row[place] != NONE for row in rows)]  # fmt: skip
     for place in kept:
-        table.add_column(_AVOIDED_HEAD[place], justify="left" if place in (0, last) else "right",
+        table.add_column(head[place], justify="left" if place in words else "right",
                          no_wrap=place < last)  # fmt: skip
     for row in rows:
         table.add_row(*(Text(row[place]) for place in kept))

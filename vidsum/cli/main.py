@@ -31,6 +31,7 @@ def cli() -> None:
     vidsum talk.mp4                  a page on the terminal, Markdown in a pipe
     vidsum talk.mp4 --json | jq .    everything, for scripts
     vidsum *.mp4 -o summaries/       a file a video
+    vidsum talk.mp4 --ask "Who?"     an answer, from what was seen and heard before
     vidsum bundle talk.mp4           the evidence as a prompt for any chat model
     vidsum ledger show --run last    what the last run did cost, by modality
     vidsum estimate talk.mp4         what it would cost, before anything is spent

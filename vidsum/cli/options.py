@@ -15,6 +15,11 @@ from vidsum.errors import OptionError
 Command = TypeVar("Command", bound=Callable[..., Any])
 ONLY_PAGES = frozenset({"format", "timeline"})
 """Options that say how a page looks: commands that print no page leave them out."""
+WRITING = frozenset({
+    "reasoner", "reason_model", "reason_context_tokens", "reason_api", "second_look",
+})  # fmt: skip
+"""Options that say who writes the summary, and how: commands that have none written leave them
+out."""
 ENGINES = frozenset({
     "tier", "ocr", "transcriber", "captioner", "reasoner", "caption_model", "mmproj",
     "speech_model", "reason_model", "threads", "gpu_layers", "api", "caption_api", "speech_api",

@@ -13,6 +13,8 @@ from vidsum.errors import OptionError
 if TYPE_CHECKING:
     from vidsum.cli.batch import Wish
 
+_LONGEST_QUESTION = 2_000
+
 
 @click.command()
 @click.argument("videos", nargs=-1, required=True, metavar="VIDEO...",
@@ -65,6 +67,9 @@ def _wish(ask: str | None, *, bought: bool, dry_run: bool) -> Wish:
 
     if ask is None:
         wish = Wish(bought=bought)
+    elif len(ask) > _LONGEST_QUESTION:
+        raise OptionError(f"--ask takes a question of at most {_LONGEST_QUESTION:,} letters.",
+                          "What is known of the video goes into --context.")  # fmt: skip
     elif not any(map(str.isalnum, ask)):
         raise OptionError("--ask takes a question.", 'For example: --ask "Who speaks first?"')
     else:

@@ -24,12 +24,14 @@ from vidsum.config.values import (
     api_address,
     context_size,
     counting,
+    evidence_size,
     file,
     folder,
     language_code,
     money,
     one_of,
     seconds,
+    told,
     whole,
     words,
     yes_no,
@@ -140,12 +142,12 @@ class Options:
         metavar="NAME",
     )  # fmt: skip
     context: str | None = _option(
-        None, words,
+        None, told,
         "What you know of the video: words, or a text file. It is given as a fact that claims may "
         "name.", metavar="TEXT|FILE",
     )  # fmt: skip
     max_evidence_tokens: int | None = _option(
-        None, counting,
+        None, evidence_size,
         "Give the model at most this much of the timeline; repeats give way first, the rest "
         "evenly over the video. Default: all of it.", metavar="TOKENS",
     )  # fmt: skip

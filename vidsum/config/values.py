@@ -67,6 +67,14 @@ def context_size(value: object) -> int:
     return int(text)
 
 
+def evidence_size(value: object) -> int:
+    """Return a number of tokens that some of a timeline fits in."""
+    text = str(value).strip().replace("_", "")
+    if isinstance(value, bool) or not re.fullmatch(r"\d{3,8}", text) or int(text) < 200:
+        raise BadValue("takes a number of tokens, 200 or more")
+    return int(text)
+
+
 def money(value: object) -> Decimal:
     """Return an amount in US dollars, exact."""
     text = str(value).strip().removeprefix("$").replace("_", "")
@@ -91,6 +99,14 @@ def words(value: object) -> str:
     text = str(value).strip()
     if not text:
         raise BadValue("takes a name")
+    return text
+
+
+def told(value: object) -> str:
+    """Return words that somebody wrote, or the name of a file with them."""
+    text = str(value).strip()
+    if not text:
+        raise BadValue("takes words, or the name of a text file")
     return text
 
 

@@ -11,7 +11,7 @@ from typing import Final
 _OWN_HEADINGS: Final = ("How this was made", "What it took")
 _RULE: Final = re.compile(r"[=-]{3,}")
 _OWN_LINE: Final = re.compile(r'\{"id": "f1", ')
-"""The first line of the timeline in a prompt that ``vidsum bundle`` wrote."""
+"""The first line of a timeline, as in the prompt that ``vidsum bundle`` writes."""
 _OWN_JSON: Final = ('"schema_version":', '"vidsum_version":')
 _JSON_HEAD_CHARS: Final = 2000
 
@@ -22,11 +22,11 @@ _COMPARED_LINES, _COPIED_SHARE, _FEWEST_WORDS = 60, 0.6, 2
 
 def is_result(text: str) -> bool:
     """Whether a text is something that vidsum wrote: a page, its JSON, or a prompt."""
-    if text.lstrip().startswith("{"):
-        return all(mark in text[:_JSON_HEAD_CHARS] for mark in _OWN_JSON)
     rows = [row.strip() for row in text.splitlines()]
     if any(_OWN_LINE.match(row) for row in rows):
         return True
+    if text.lstrip().startswith("{"):
+        return all(mark in text[:_JSON_HEAD_CHARS] for mark in _OWN_JSON)
     if rows and rows[0].startswith("# "):
         return any(f"## {heading}" in rows for heading in _OWN_HEADINGS)
     return any(one in _OWN_HEADINGS and _RULE.fullmatch(rule) for one, rule in pairwise(rows))

@@ -37,7 +37,9 @@ def check_input(path: Path) -> None:
     if str(path) == "-":
         raise MediaError("A video cannot be read from a pipe.", "Save it to a file first.")
     if _ADDRESS.match(str(path)):
-        raise MediaError(f"{name} is an address: vidsum fetches nothing.", "Download it first.")
+        address = name.replace(":/", "://", 1)  # a path has lost one of the strokes
+        raise MediaError(f"{address} is an address: vidsum fetches nothing.",
+                         "Download it first, with yt-dlp for example.")  # fmt: skip
     try:
         info = path.stat()
         if stat.S_ISDIR(info.st_mode):

@@ -21,6 +21,7 @@ from vidsum.data import (
 )
 from vidsum.pipeline import remembering
 from vidsum.pipeline.bundling import bundled
+from vidsum.pipeline.memory import Gathered
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.summing_up import sum_up
 
@@ -34,7 +35,8 @@ def what_vision_bought(run: Run, bundle: Bundle) -> Bought:
     """Return what frames and speech each brought to the summary, and what they cost.
 
     Three summaries are made: of everything, without what was seen, without what was said. No
-    moment is looked at again for any of them, so that they differ in nothing else.
+    moment is looked at again for any of them, and where a model failed at the first or had no room
+    for it, none is asked for the others: they are to differ in nothing else.
     Raises: BackendMissing, OptionError.
     """
     whole = sum_up(run, bundle, looks=False)
@@ -49,7 +51,7 @@ def what_vision_bought(run: Run, bundle: Bundle) -> Bought:
                 basis,
                 entries=sum(_BASIS[kind] == basis for kind in kinds.values()),
                 only=tuple(claim for claim, its in based if its == basis),
-                without=_without(run, bundle, basis),
+                without=_without(run, bundle, basis, whole),
                 cost=_cost(gathered, basis),
                 gathered_run=None if gathered is None else gathered.run_id,
             )
@@ -80,12 +82,17 @@ def basis_of(claim: Claim, kinds: Mapping[str, EntryKind]) -> Basis:
     return next((basis for basis in ("frames", "speech", "facts") if basis in found), "nothing")
 
 
-def _without(run: Run, bundle: Bundle, basis: Basis) -> Summary | None:
-    """Return the summary of the evidence without one modality; None if nothing else is left."""
+def _without(run: Run, bundle: Bundle, basis: Basis, whole: Summary) -> Summary | None:
+    """Return the summary of the evidence without one modality; None if nothing else is left.
+
+    Where there was nothing of it, that is the whole one.
+    """
     left = bundled(without(bundle.evidence, basis))
     if not any(_BASIS[entry.kind] in _PAID for entry in left.timeline):
         return None
-    return sum_up(run, left, looks=False)
+    if len(left.timeline) == len(bundle.timeline):
+        return whole
+    return sum_up(run, left, looks=False, quoted=whole.model is None)
 
 
 def without(evidence: Evidence, basis: Basis) -> Evidence:
@@ -96,6 +103,6 @@ def without(evidence: Evidence, basis: Basis) -> Evidence:
     return replace(evidence, transcript=silent)
 
 
-def _cost(gathered: remembering.Gathered | None, basis: Basis) -> ModalityCost | None:
+def _cost(gathered: Gathered | None, basis: Basis) -> ModalityCost | None:
     costs = () if gathered is None else gathered.costs
     return next((cost for cost in costs if cost.modality == _PAID[basis]), None)

@@ -16,6 +16,7 @@ from vidsum.pipeline.speech import RECOGNISERS
 from vidsum.wording import number
 
 _LEAST_S = 1.0
+_TRIFLE_S = 0.05
 _ASKED: Mapping[str, Modality] = {"describe": "image", "reason": "text"}
 _WORDS = {"describe": "pictures", "reason": "summary"}
 _GATHERING: Mapping[str, Modality] = {
@@ -52,13 +53,17 @@ def stages_spent(run: Run) -> tuple[StageSpent, ...]:
     return tuple(StageSpent(name, stages[name]) for name in _GATHERING if name in stages)
 
 
-def book_kept(run: Run, evidence: Evidence, stages: Sequence[StageSpent], when: str) -> None:
-    """Write to the ledger what evidence of an earlier run saved. ``when`` tells of that run."""
+def book_kept(run: Run, evidence: Evidence, stages: Sequence[StageSpent], who: str) -> None:
+    """Write to the ledger what evidence of an earlier run saved. ``who`` names that run.
+
+    What took neither calls nor time worth a line is left out.
+    """
     for spent in stages:
         what, took = _kept_of(evidence, spent.stage), spent.total
-        if what and spent.stage in _GATHERING:
+        trifle = not (took.calls or took.wall_s.unknown) and took.wall_s.value < _TRIFLE_S
+        if what and spent.stage in _GATHERING and not trifle:
             run.meter.saved(spent.stage, _GATHERING[spent.stage], Saving(
-                "cache", f"{what}, kept from an earlier run of {when}", took.calls or None,
+                "cache", f"{what}, kept by {who}", took.calls or None,
                 None if took.wall_s.unknown else took.wall_s.value,
                 _asked_for(took, took.cu.value, took.cu.unknown),
                 _whole(_asked_for(took, took.usd_nano.value, took.usd_nano.unknown)),

@@ -143,7 +143,8 @@ def _engines_usd_nano(told: Estimate, *, heard: bool) -> int | None:
 
     ``heard``: the naive way hears by itself; else it needs the same transcript, at the same cost.
     """
-    parts = [told.stage("describe"), told.stage("transcript") if heard else None]
+    heard_stage = told.stage("transcript") if heard else None
+    parts = [told.stage("describe"), told.stage("look"), heard_stage]
     spans = [stage.usd_nano for stage in parts if stage is not None]
     if None in spans:
         return None

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from vidsum import registry
+from vidsum import prompts, registry
 from vidsum.captioners.protocol import Captioner, CaptionRequest, most_looks
 from vidsum.costs.meter import WHOLE_PROCESS, StageMeter
-from vidsum.data import Bundle, Caption, Image, Sample, SecondLook, TimelineEntry
+from vidsum.data import Bundle, Caption, Image, Sample, Saving, SecondLook, TimelineEntry
 from vidsum.errors import VidsumError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.media.album import Album
 from vidsum.media.picture import measure
 from vidsum.media.plan import Moments
+from vidsum.pipeline import remembering
 from vidsum.pipeline.hearing import AFTER_S, BEFORE_S
 from vidsum.pipeline.run import Run
+from vidsum.pipeline.sameness import hashed
 from vidsum.planner.facts import PICTURE_SIDE_PX, TEXT_SIDE_PX
 from vidsum.reasoner.basis import captioned_by_model
 from vidsum.reasoner.protocol import Looker, Wanted
 from vidsum.reasoner.wording import counted
+from vidsum.store.records import from_record, to_record
 from vidsum.wording import clock, safe
 
 _STAGE: Final = "looking again"
@@ -63,6 +66,39 @@ class _Moment:
         return SecondLook(self.time_s, self.question, refused=why)
 
 
+def _side_px(run: Run) -> int:
+    """Return how large the pictures of a run are: as they were at the first look."""
+    read = run.sampled_for_reading
+    large = run.engines.reader is not None if read is None else read
+    return TEXT_SIDE_PX if large else PICTURE_SIDE_PX
+
+
+class _Kept:
+    """What a captioner said of moments in earlier runs. ``said``: the words around a moment."""
+
+    def __init__(self, run: Run, said: Callable[[float], str]) -> None:
+        captioner, self._options = run.engines.captioner.name, run.options
+        self._video_sha256 = run.meter.book.identity.video_sha256
+        self._answers = self._video_sha256 and remembering.answers_for(run, captioner, "caption")
+        self._said, self._side_px = said, _side_px(run)
+
+    def get(self, moment: _Moment) -> Caption | None:
+        """Return the caption of a moment, None where there is none that can be read."""
+        text = self._answers and self._answers.get(self._key(moment))
+        return from_record(Caption, text.encode()) if text else None
+
+    def put(self, moment: _Moment, caption: Caption) -> None:
+        """Keep a caption, unless it is none."""
+        if self._answers and caption.error is None:
+            self._answers.put(self._key(moment), to_record(caption).decode())
+
+    def _key(self, moment: _Moment) -> str:
+        asked = prompts.find("look", self._options.prompts_dir).read_text("utf-8")
+        told = [f"{moment.time_s:.3f}", moment.question, self._said(moment.time_s)]
+        seen = [self._options.tiles, self._side_px]
+        return hashed(["look", self._video_sha256, *told, *seen, asked])
+
+
 class LookingAgain(Looker):
     """Samples moments in a new decode process, and asks the run's captioner about each picture.
 
@@ -98,14 +134,31 @@ class LookingAgain(Looker):
 
     def _look(self, moments: Sequence[_Moment]) -> list[SecondLook]:
         """Return what came of each moment, in their order; they are in order of time."""
+        kept = _Kept(self._run, self._said)
+        found: dict[_Moment, Caption | str] = {
+            one: caption for one in moments if (caption := kept.get(one)) is not None
+        }
+        left = [one for one in moments if one not in found]
+        if left:
+            found |= self._looked_at(left, kept)
+        if len(left) < len(moments):
+            told = f"{counted(len(moments) - len(left), 'second look')} kept from an earlier run"
+            saving = Saving("cache", told, len(moments) - len(left))
+            self._run.meter.saved("look", "image", saving)
+        return [self._told(one, found[one]) for one in moments]
+
+    def _looked_at(
+        self, moments: Sequence[_Moment], kept: _Kept
+    ) -> Mapping[_Moment, Caption | str]:  # fmt: skip
+        """Return the caption of each moment, or why it has none."""
         try:
             with Album() as album:
                 samples, missing = self._sampled(moments, album)
                 if samples:
-                    return self._asked(moments, samples, missing, album)
+                    return self._asked(moments, samples, missing, album, kept)
         except VidsumError as exc:
             missing = exc.message
-        return [one.refused(missing) for one in moments]
+        return dict.fromkeys(moments, missing)
 
     def _sampled(
         self, moments: Sequence[_Moment], album: Album
@@ -113,16 +166,13 @@ class LookingAgain(Looker):
         """Put the picture of each time into the album; return which it is, and why some lack."""
         samples: dict[float, Sample] = {}
         run = self._run
-        read = run.sampled_for_reading
-        large = run.engines.reader is not None if read is None else read
         times = Moments(tuple(one.time_s for one in moments))
         try:
             with (
                 run.meter.stage("look_decode", "video", "pyav") as account,
                 run.open_decoder() as decoder,
             ):
-                side_px = TEXT_SIDE_PX if large else PICTURE_SIDE_PX
-                for frame in decoder.frames(times, side_px, None):
+                for frame in decoder.frames(times, _side_px(run), None):
                     album.put(frame.sample.index, frame.image)
                     samples[frame.sample.target_s] = frame.sample
                 account.child_cpu_s = decoder.cpu_s
@@ -133,13 +183,13 @@ class LookingAgain(Looker):
 
     def _asked(
         self, moments: Sequence[_Moment], samples: Mapping[float, Sample], missing: str,
-        album: Album,
-    ) -> list[SecondLook]:  # fmt: skip
+        album: Album, kept: _Kept,
+    ) -> Mapping[_Moment, Caption | str]:  # fmt: skip
         """Return what came of each moment; what ends a captioner ends it for all that follow."""
         run, name = self._run, self._run.engines.captioner.name
         captioner: Captioner = registry.load("captioner", name, run.options)
         run.on_stop(captioner.close)
-        done: list[SecondLook] = []
+        done: dict[_Moment, Caption | str] = {}
         failure = ""
         try:
             # Nothing else works by now, so the process's CPU is the captioner's.
@@ -149,14 +199,14 @@ class LookingAgain(Looker):
                 for moment in moments:
                     sample = samples.get(moment.time_s)
                     if sample is None or failure:
-                        done.append(moment.refused(failure or missing))
+                        done[moment] = failure or missing
                         continue
                     try:
                         caption = self._caption(captioner, account, moment, sample, album)
-                        done.append(self._told(moment, sample, caption))
+                        kept.put(moment, caption)
+                        done[moment] = caption.error or caption
                     except VidsumError as exc:
-                        failure = exc.message
-                        done.append(moment.refused(failure))
+                        done[moment] = failure = exc.message
                     run.listen(StageAdvanced(_STAGE, len(done), len(moments)))
                 account.add(**captioner.tally.counts)
         finally:
@@ -176,16 +226,16 @@ class LookingAgain(Looker):
         [caption] = captioner.caption(iter((request,)))
         return caption
 
-    def _told(self, moment: _Moment, sample: Sample, caption: Caption) -> SecondLook:
-        if caption.error is not None:
-            return moment.refused(caption.error)
+    def _told(self, moment: _Moment, found: Caption | str) -> SecondLook:
+        if isinstance(found, str):
+            return moment.refused(found)
         self._seen += 1
-        start_s = sample.time_s
+        start_s = found.time_s
         ends_s = [start_s + self._evidence.interval_s, self._evidence.end_s]
         ends_s += [time_s for time_s in self._sampled_s if time_s > start_s][:1]
-        who = caption.model or caption.backend
+        who = found.model or found.backend
         entry = TimelineEntry(f"l{self._seen}", "caption", start_s, max(start_s, min(ends_s)),
-                              caption.text, f"second look, {who}")  # fmt: skip
+                              found.text, f"second look, {who}")  # fmt: skip
         return SecondLook(moment.time_s, moment.question, entry)
 
     def _said(self, time_s: float) -> str:

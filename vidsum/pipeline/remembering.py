@@ -7,23 +7,22 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from vidsum import tokens
-from vidsum.costs.meter import Meter
+from vidsum.backends.providers import RemoteTask
 from vidsum.costs.totals import totals
 from vidsum.data import Evidence, MediaInfo, ModalityCost, Span, Transcript
 from vidsum.errors import VidsumError
 from vidsum.events import Noted
 from vidsum.home import state_folder
 from vidsum.pipeline import avoided
+from vidsum.pipeline.memory import Gathered, Memory
 from vidsum.pipeline.planning import engine_names, fitted, known_rates
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.sameness import evidence_key, hashed, model_identity
 from vidsum.planner.estimate import estimate, facts_precisely, quoted
 from vidsum.planner.fit import check_priced
 from vidsum.store.answers import KeptAnswers
-from vidsum.store.content import Store, default_path
 from vidsum.store.records import from_record, to_record
 from vidsum.store.unusable import keep_unusable
 from vidsum.timeline import timeline
@@ -39,15 +38,6 @@ is cut off or damaged will be so again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Gathered:
-    """What some evidence cost when it was gathered, in which run, and when (UTC, ISO 8601)."""
-
-    costs: tuple[ModalityCost, ...]
-    run_id: str
-    made_at: str
-
-
-@dataclass(frozen=True, slots=True)
 class Kept:
     """Evidence as it is kept, with what each stage of gathering it took."""
 
@@ -56,24 +46,9 @@ class Kept:
     stages: tuple[avoided.StageSpent, ...]
 
 
-@dataclass(slots=True)
-class _Memory:
-    """What one run knows of the store. ``key`` is None where nothing can be kept."""
-
-    store: Store
-    key: str | None = None
-    mark: tuple[int, ...] | None = None
-    gathered: Gathered | None = None
-    told: bool = False
-
-
-_MEMORIES: Final[WeakKeyDictionary[Meter, _Memory]] = WeakKeyDictionary()
-"""By the account of a run: there is one for each, and it goes with it."""
-
-
 def watch(run: Run) -> None:
     """Take note of the file as it is before it is read: see :func:`remember`."""
-    _memory(run).mark = _mark(run.path)
+    run.memory.mark = _mark(run.path)
 
 
 def remembered(run: Run, info: MediaInfo) -> Evidence | None:
@@ -83,7 +58,7 @@ def remembered(run: Run, info: MediaInfo) -> Evidence | None:
     """
     if not run.options.cache:
         return None
-    memory = _memory(run)
+    memory = run.memory
     with run.meter.stage("prepare", "video", "cache"):
         memory.key = _key(run, info)
         kept = _read(memory)
@@ -98,9 +73,9 @@ def remembered(run: Run, info: MediaInfo) -> Evidence | None:
     evidence = replace(kept.evidence, info=info, notices=tuple(run.notices),
                        transcript=_renamed(kept.evidence, info.path))  # fmt: skip
     day, gathered = _day(kept.gathered.made_at), kept.gathered.run_id[:8]
-    avoided.book_kept(run, evidence, kept.stages, f"{day} (run {gathered})")
-    run.inform(f"This video was looked at and listened to on {day} (run {gathered}): nothing was "
-               "looked at anew (--no-cache does).")  # fmt: skip
+    avoided.book_kept(run, evidence, kept.stages, f"run {gathered} of {day}")
+    run.listen(Noted("kept", f"what was seen and heard on {day} (run {gathered}) is used; "
+                     "--no-cache looks and listens again"))  # fmt: skip
     return evidence
 
 
@@ -108,7 +83,7 @@ def remember(run: Run, evidence: Evidence) -> None:
     """Keep what a run has found, if it is all there was to find, and what that took."""
     gathered = Gathered(_costs(run), run.meter.book.identity.run_id,
                         datetime.now(UTC).isoformat(timespec="seconds"))  # fmt: skip
-    memory = _memory(run)
+    memory = run.memory
     memory.gathered = gathered
     if memory.key is None or not run.recorded or not _whole(run, evidence):
         return
@@ -122,7 +97,7 @@ def remember(run: Run, evidence: Evidence) -> None:
 
 def gathered(run: Run) -> Gathered | None:
     """Return what the evidence of a run took to gather, in this run or in an earlier one."""
-    return _memory(run).gathered
+    return run.memory.gathered
 
 
 def plan_summary(run: Run, evidence: Evidence) -> None:
@@ -149,17 +124,19 @@ def plan_summary(run: Run, evidence: Evidence) -> None:
                 run.meter.budget.hold("reason", run.plan.hold.at(0))
 
 
-def answers_for(run: Run, engine: str) -> KeptAnswers | None:
-    """Return where the answers of the model of a reasoner are kept; None where they are not."""
+def answers_for(
+    run: Run, engine: str, task: RemoteTask = "reason"
+) -> KeptAnswers | None:  # fmt: skip
+    """Return where the answers of an engine's model are kept; None where they are not."""
     if not (run.options.cache and run.recorded):
         return None
     try:
-        identity = model_identity("reason", engine, run.options)
+        identity = model_identity(task, engine, run.options)
     except (VidsumError, OSError):
         return None  # whoever asks that model will say what is missing
     if not identity:
         return None
-    memory = _memory(run)
+    memory = run.memory
     return KeptAnswers(memory.store, hashed([engine, identity]),
                        run.meter.book.identity.video_sha256, file_name(run.path),
                        lambda: _tell_trouble(run, memory))  # fmt: skip
@@ -176,13 +153,6 @@ def unusable(run: Run) -> Callable[[str], str | None]:
     return keep
 
 
-def _memory(run: Run) -> _Memory:
-    found = _MEMORIES.get(run.meter)
-    if found is None:
-        found = _MEMORIES[run.meter] = _Memory(Store(default_path()))
-    return found
-
-
 def _key(run: Run, info: MediaInfo) -> str | None:
     """Return the key of the evidence; None where something is missing that the run itself needs."""
     video = run.meter.book.identity.video_sha256
@@ -194,12 +164,12 @@ def _key(run: Run, info: MediaInfo) -> str | None:
         return None
 
 
-def _read(memory: _Memory) -> Kept | None:
+def _read(memory: Memory) -> Kept | None:
     body = None if memory.key is None else memory.store.get(KIND, memory.key)
     return None if body is None else from_record(Kept, body)
 
 
-def _write(run: Run, memory: _Memory, key: str, kept: Kept) -> None:
+def _write(run: Run, memory: Memory, key: str, kept: Kept) -> None:
     try:
         body = to_record(kept)
     except TypeError as exc:  # a bug of ours is no reason to lose hours of looking
@@ -241,7 +211,7 @@ def _renamed(evidence: Evidence, path: Path) -> Transcript:
     return replace(found, source=f"subtitle file {path.stem}{found.source[len(named) :]}")
 
 
-def _tell_trouble(run: Run, memory: _Memory) -> None:
+def _tell_trouble(run: Run, memory: Memory) -> None:
     """Say once that nothing can be kept, and why."""
     if memory.store.trouble and not memory.told:
         memory.told = True

@@ -16,6 +16,7 @@ from vidsum.errors import DecodeStopped, VidsumError
 from vidsum.events import Listener, Noted, ignore
 from vidsum.media.process import Decoder
 from vidsum.pipeline.choosing import Engines, choose
+from vidsum.pipeline.memory import Memory
 
 if TYPE_CHECKING:
     from vidsum.planner.fit import Plan
@@ -31,6 +32,7 @@ class Run:
     recorded: bool = True
     """Whether the ledger is written; it is read in any case."""
     meter: Meter = field(init=False)
+    memory: Memory = field(default_factory=Memory)
     notices: list[Notice] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     plan: Plan | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
@@ -43,6 +44,12 @@ NEVER: Final = frozenset((
 """Options that do not: what comes of the evidence, how fast it is gathered, and caps, for evidence
 from which a cap took anything is not kept."""
 _ONCE: Final = Retrying(attempts=1, first_attempts=1)
+_LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
+    "local": ("llama-cpp-python",), "whisper": ("faster-whisper", "ctranslate2"),
+    "rapidocr": ("rapidocr",),
+}  # fmt: skip
+"""What computes in this process: another version of it may see and hear something else."""
+_END_BYTES: Final = 65_536
 
 
 def evidence_key(video_sha256: str, info: MediaInfo, engines: Engines, options: Options) -> str:
@@ -58,7 +65,7 @@ def evidence_key(video_sha256: str, info: MediaInfo, engines: Engines, options: 
         "video": video_sha256,
         "options": {name: getattr(options, name) for name in sorted(CHANGES)},
         "transcribers": [[name, model_identity("speech", name, options)] for name in heard],
-        "reader": engines.reader and engines.reader.name,
+        "reader": engines.reader and [engines.reader.name, _libraries(engines.reader.name)],
         "captioner": [captioner, model_identity("caption", captioner, options)],
         "prompt": None if captioner == "builtin" else _prompt(options),
         "subtitles": list(_sidecars(info.path)) if "subtitles" in heard else [],
@@ -69,14 +76,15 @@ def evidence_key(video_sha256: str, info: MediaInfo, engines: Engines, options: 
 def model_identity(task: RemoteTask, engine: str, options: Options) -> list[Any]:
     """Return what tells the model of an engine from any other; empty for one without a model.
 
-    A local one is known by the names, sizes and times of its files: they are too large to be
-    hashed for each run. A remote one is known by its address and name. Raises: VidsumError.
+    A local one is known by the names, sizes, times and ends of its files, which are too large to be
+    hashed whole for each run, and by the library that computes with it. A remote one is known by
+    its address and name; what is served under that name may change, and nobody can tell.
+    Raises: VidsumError.
     """
     if engine in ("local", "whisper"):
         mmproj = options.mmproj if task == "caption" else None
-        return [
-            _file(path) for path in _files(find(task, getattr(options, f"{task}_model"), mmproj))
-        ]
+        files = _files(find(task, getattr(options, f"{task}_model"), mmproj))
+        return [*_libraries(engine), *map(_file, files)]
     if engine == "remote":
         name = getattr(options, f"{task}_model") or _served(task, options)
         return [endpoint(options.api_for(task)).base_url, name]
@@ -96,12 +104,32 @@ def _files(model: LocalModel) -> list[Path]:
 
 
 def _file(path: Path) -> list[Any]:
-    """Return a file's name, size and time; None for what cannot be found out."""
+    """Return a file's name, size, time and the hash of its ends; None for what cannot be found out.
+
+    Some ways to install give all files one time, and two trainings of a network have one size: the
+    last weights tell them apart.
+    """
     try:
         found = path.stat()
+        with path.open("rb") as file:
+            ends = hashlib.sha256(file.read(_END_BYTES))
+            file.seek(max(0, found.st_size - _END_BYTES))
+            ends.update(file.read(_END_BYTES))
     except OSError:
-        return [path.name, None, None]
-    return [path.name, found.st_size, found.st_mtime_ns]
+        return [path.name, None, None, None]
+    return [path.name, found.st_size, found.st_mtime_ns, ends.hexdigest()]
+
+
+def _libraries(engine: str) -> list[str | None]:
+    """Return the versions of what an engine computes with; None for what is not installed."""
+    return [_version(name) for name in _LIBRARIES.get(engine, ())]
+
+
+def _version(library: str) -> str | None:
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return None
 
 
 def _served(task: RemoteTask, options: Options) -> str:

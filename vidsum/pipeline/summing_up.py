@@ -9,7 +9,7 @@ from vidsum import registry
 from vidsum.costs.meter import WHOLE_PROCESS
 from vidsum.data import Answer, Bundle, Saving, Summary
 from vidsum.errors import BudgetReached, VidsumError
-from vidsum.events import StageAdvanced, StageFinished, StageStarted
+from vidsum.events import Noted, StageAdvanced, StageFinished, StageStarted
 from vidsum.pipeline import remembering
 from vidsum.pipeline.bundling import with_looks
 from vidsum.pipeline.looking_again import looker_for
@@ -29,12 +29,12 @@ _STAGES: Final = {"summary": "summarizing", "answer": "answering"}
 T = TypeVar("T", Summary, Answer)
 
 
-def sum_up(run: Run, bundle: Bundle, *, looks: bool = True) -> Summary:
+def sum_up(run: Run, bundle: Bundle, *, looks: bool = True, quoted: bool = False) -> Summary:
     """Return the summary; by the extractive reasoner when the chosen one fails.
 
     Whatever keeps the chosen one from its work, a model that was removed meanwhile or a prompt
     that cannot be used: what was seen and heard is not thrown away for it. ``looks``: the model
-    may ask to see moments again.
+    may ask to see moments again. ``quoted``: by the extractive one from the start.
     """
 
     def summarize(reasoner: Reasoner, advanced: Advanced) -> Summary:
@@ -42,7 +42,7 @@ def sum_up(run: Run, bundle: Bundle, *, looks: bool = True) -> Summary:
         made = reasoner.summarize(bundle, advanced, looker_for(run, bundle) if again else None)
         return audited_summary(made, with_looks(bundle, made.looks))
 
-    return _asked(run, bundle, "summary", summarize)
+    return _asked(run, bundle, "summary", summarize, FALLBACK if quoted else None)
 
 
 def answer(run: Run, bundle: Bundle, question: str) -> Answer:
@@ -56,9 +56,10 @@ def answer(run: Run, bundle: Bundle, question: str) -> Answer:
 
 
 def _asked(
-    run: Run, bundle: Bundle, what: str, ask: Callable[[Reasoner, Advanced], T]
+    run: Run, bundle: Bundle, what: str, ask: Callable[[Reasoner, Advanced], T],
+    by: str | None = None,
 ) -> T:  # fmt: skip
-    name = run.engines.reasoner.name
+    name = by or run.engines.reasoner.name
     if name != FALLBACK and not _fits(run, bundle, what):
         name = FALLBACK
     run.listen(StageStarted(_STAGES[what], "calls"))
@@ -73,7 +74,18 @@ def _asked(
             run.fail(exc)
         made = _by(run, FALLBACK, bundle, what, ask)
     run.listen(StageFinished(_STAGES[what], made.model or made.backend))
+    _tell_unused(run, made)
     return made
+
+
+def _tell_unused(run: Run, made: Summary | Answer) -> None:
+    """Say which options did nothing because no model wrote what was made."""
+    options = run.options
+    given = {"--style": options.style, "--max-evidence": options.max_evidence_tokens}
+    unused = [flag for flag, value in given.items() if value is not None]
+    if unused and made.model is None:
+        told = f"{' and '.join(unused)} changed nothing: no model wrote this."
+        run.listen(Noted("warning", told))
 
 
 def _fits(run: Run, bundle: Bundle, what: str) -> bool:

@@ -155,7 +155,7 @@ def timeline_tokens(
     ``words_s`` are the seconds in which somebody speaks. What came with the file is counted.
     """
     line = _line_tokens()
-    given = _given_tokens(info)
+    given = _given_tokens(info, options.context)
     spoken = spoken_tokens(words_s)
     likely = given + spoken.likely
     likely += captions.likely * (line + CAPTION_TOKENS.likely)
@@ -188,12 +188,14 @@ def _line_tokens() -> int:
     return tokens.count(f"{as_line(entry)}\n", None)[0]
 
 
-def _given_tokens(info: MediaInfo) -> int:
-    """Return the tokens of what came with the file."""
+def _given_tokens(info: MediaInfo, context: str | None) -> int:
+    """Return the tokens of what came with the file, and of what the user knows of it."""
     from vidsum.data import Evidence, Transcript
+    from vidsum.media.facts import gather_facts
     from vidsum.timeline import timeline
 
-    nothing = Evidence(info, (), (), Transcript((), "", "none"), None, 0.0, 0.0, 1.0)
+    nothing = Evidence(info, (), (), Transcript((), "", "none"), None, 0.0, 0.0, 1.0,
+                       facts=gather_facts(info, context).facts)  # fmt: skip
     text = "\n".join(as_line(entry) for entry in timeline(nothing))
     return tokens.count(text, None)[0]
 

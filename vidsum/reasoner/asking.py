@@ -15,9 +15,10 @@ from typing import Any, Final, Generic, TypeVar
 from vidsum.backends.protocol import ChatBackend
 from vidsum.data import ChatRequest, Reply
 from vidsum.errors import BackendFailed, RequestFailed, RequestTooLong
-from vidsum.reasoner.forms import Limits, Malformed, without_text_bounds
+from vidsum.reasoner.forms import Malformed
 from vidsum.reasoner.prompting import SYSTEM
 from vidsum.reasoner.protocol import Advanced, Answers
+from vidsum.reasoner.schemas import Limits, without_text_bounds
 from vidsum.reasoner.wording import shortened
 from vidsum.wording import escaped, safe
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 from typing import Final
 
 from vidsum.data import ChapterBasis, Evidence
-from vidsum.reasoner.overview import SUBTITLES, ends_whole, within
+from vidsum.reasoner.commands import as_arguments
+from vidsum.reasoner.overview import SUBTITLES, within
 from vidsum.reasoner.scenes import BUILT_IN
 from vidsum.reasoner.wording import counted, listed, span, spelled
 from vidsum.wording import safe
@@ -188,7 +188,7 @@ def more(evidence: Evidence, *, was_written: bool = False) -> tuple[str, ...]:
 
 def _steps(evidence: Evidence, was_written: bool) -> Iterator[str]:
     path = evidence.info.path
-    video = _argument(str(path)) + _window(evidence)
+    video = as_arguments(evidence)
     capped = any(notice.code == "cap" for notice in evidence.notices)
     if capped:
         yield "A higher cap, or none, would leave less out: see what was left out for it."
@@ -222,26 +222,3 @@ def _unheard(evidence: Evidence) -> bool:
     """Tell whether there may be speech that is not transcribed."""
     transcript = evidence.transcript
     return bool(evidence.info.audio and not transcript.segments and transcript.speech_s != 0)
-
-
-def _argument(path: str) -> str:
-    """Return path as a shell argument; VIDEO where it cannot be shown as it is.
-
-    A bare name without a dot may be that of a command.
-    """
-    if safe(path) != path or not path:
-        return "VIDEO"
-    mistakable = path.startswith("-") or ("/" not in path and "." not in path)
-    return shlex.quote(f"./{path}" if mistakable else path)
-
-
-def _window(evidence: Evidence) -> str:
-    """Return the options for the stretch that was looked at, "" for a whole video."""
-    options = f" --start {_plain(evidence.start_s)}" if evidence.start_s > 0 else ""
-    if not ends_whole(evidence):
-        options += f" --end {_plain(evidence.end_s)}"
-    return options
-
-
-def _plain(seconds: float) -> str:
-    return f"{seconds:.3f}".rstrip("0").rstrip(".")

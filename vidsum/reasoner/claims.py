@@ -7,7 +7,8 @@ from the entries, never from the model. Quotation marks stay round what was real
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from copy import copy
 from typing import Final, TypeVar
 
 from vidsum.data import Bundle, Claim, Name, TimelineEntry
@@ -43,13 +44,23 @@ class Checks:
     """The timeline of one video, to hold statements against.
 
     ``removed`` counts what had to go, see :class:`vidsum.data.Grounding`.
+
+    Ids are taken from what was shown, all of the timeline unless :meth:`among` says otherwise;
+    words are looked for in the whole of it.
     """
 
     def __init__(self, bundle: Bundle) -> None:
         self.span = Span.of(bundle.evidence)
         self.removed: Counter[str] = Counter()
         self._entries = {entry.id: entry for entry in bundle.timeline}
+        self._shown = self._entries
         self._record = Record(bundle.timeline)
+
+    def among(self, ids: Collection[str]) -> Checks:
+        """Return the same checks for somebody who was shown these entries alone."""
+        narrower = copy(self)
+        narrower._shown = {id: self._entries[id] for id in ids if id in self._entries}
+        return narrower
 
     def drop(self, kind: str, count: int = 1) -> None:
         """Count what had to go."""
@@ -127,17 +138,17 @@ class Checks:
         return safe(only_true_quotes(shortened(plain, longest), self._record.said)[0])
 
     def ids(self, named: Iterable[str]) -> tuple[str, ...]:
-        """Return the ids in some texts that exist, without repeats; count the others."""
+        """Return the ids in some texts that were shown, without repeats; count the others."""
         known: list[str] = []
         for text in filter(str.strip, named):
             ids = ids_in(text)
-            known += (one for one in ids if one in self._entries)
-            self.drop("ids", sum(one not in self._entries for one in ids) or not ids)
+            known += (one for one in ids if one in self._shown)
+            self.drop("ids", sum(one not in self._shown for one in ids) or not ids)
         return _first(known)
 
     def known(self, text: str) -> list[TimelineEntry]:
-        """Return the entries whose ids are in a text."""
-        return [self._entries[one] for one in ids_in(text) if one in self._entries]
+        """Return the entries that were shown whose ids are in a text."""
+        return [self._shown[one] for one in ids_in(text) if one in self._shown]
 
     def spread(self, items: Sequence[T], most: int = MOST) -> tuple[T, ...]:
         """Return items, or so many of them from the first to the last where there are more."""

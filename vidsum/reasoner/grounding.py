@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -67,9 +67,16 @@ class Ground:
     come from the entries. Words in quotation marks were said or shown, or lose their marks.
     """
 
-    def __init__(self, bundle: Bundle) -> None:
+    def __init__(self, bundle: Bundle, checks: Checks | None = None) -> None:
         self._bundle = bundle
-        self._checks = Checks(bundle)
+        self._checks = checks or Checks(bundle)
+
+    def among(self, ids: Collection[str]) -> Ground:
+        """Return the ground for a model that was shown these entries: no others are its evidence.
+
+        ``removed`` is one and the same.
+        """
+        return Ground(self._bundle, self._checks.among(ids))
 
     @property
     def removed(self) -> Counter[str]:
@@ -77,7 +84,10 @@ class Ground:
         return self._checks.removed
 
     def with_entries(self, entries: Iterable[TimelineEntry]) -> Ground:
-        """Return the ground with more entries in its timeline; ``removed`` begins anew."""
+        """Return the ground with more entries in its timeline, all of which count as shown.
+
+        ``removed`` begins anew.
+        """
         timeline = sorted((*self._bundle.timeline, *entries), key=lambda entry: entry.start_s)
         return Ground(replace(self._bundle, timeline=tuple(timeline)))
 

@@ -9,11 +9,11 @@ from typing import Generic, TypeVar
 
 from vidsum.data import Bundle, TimelineEntry
 from vidsum.reasoner.asking import Asker, NoRoom, TooLong
-from vidsum.reasoner.forms import limits_for
 from vidsum.reasoner.grounding import Ground
 from vidsum.reasoner.prompting import Prompter
 from vidsum.reasoner.reducing import Reduction
 from vidsum.reasoner.rooms import revision_room, room_for
+from vidsum.reasoner.schemas import limits_for
 from vidsum.reasoner.sections import short_line
 from vidsum.reasoner.tasks import LastPrompt, Task
 
@@ -72,7 +72,8 @@ class Inquiry:
         room = room_for(self._asker.context_tokens, self._length)
         limits, sections = limits_for(room, self._length), 1
         lines = tuple(short_line(entry) for entry in self._entries)
-        last = LastPrompt(self._prompter.whole, lines, room)
+        shown = frozenset(entry.id for entry in self._entries)
+        last = LastPrompt(self._prompter.whole, lines, shown, room)
         self._asker.expect(1)
         left = self._asker.room(last.write(lines, limits))
         if left < room:
@@ -90,4 +91,5 @@ class Inquiry:
             looks = 0
         removed = self._ground.removed.copy()
         asked = limits_for(room, self._length, looks)
-        return Told(self._asker.ask(last.question(task, asked)), sections, last, removed)
+        question = last.question(task, self._ground.among(last.ids), asked)
+        return Told(self._asker.ask(question), sections, last, removed)

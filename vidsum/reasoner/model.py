@@ -8,14 +8,14 @@ question go the same way.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from vidsum.backends.protocol import ChatBackend
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
-from vidsum.data import Answer, Bundle, ChapterBasis, Claim, Grounding, Summary, TimelineEntry
+from vidsum.data import Answer, Bundle, ChapterBasis, Grounding, Summary, TimelineEntry
 from vidsum.errors import BackendFailed
 from vidsum.languages import two_letters
 from vidsum.reasoner.asking import Asker
@@ -84,9 +84,9 @@ class ModelReasoner(Reasoner):
         """
         self.reused = 0
         if not any(map(_tells, bundle.timeline)):
-            return ExtractiveReasoner().summarize(bundle, advanced)
+            return ExtractiveReasoner(self._options).summarize(bundle, advanced)
         with self._work(bundle, advanced, looks=looker.most if looker else 0) as work:
-            told = work.inquiry.put(summing_up(work.ground))
+            told = work.inquiry.put(summing_up())
             made = with_second_looks(told, looker, work.asker, work.ground, self._options.length)
         return self._summary(bundle, made, told.sections, work)
 
@@ -97,9 +97,9 @@ class ModelReasoner(Reasoner):
         """
         self.reused = 0
         if not any(entry.kind == "fact" or _tells(entry) for entry in bundle.timeline):
-            return ExtractiveReasoner().answer(bundle, question, advanced)
+            return ExtractiveReasoner(self._options).answer(bundle, question, advanced)
         with self._work(bundle, advanced, question) as work:
-            told = work.inquiry.put(answering(work.ground))
+            told = work.inquiry.put(answering())
         return self._answer(bundle, question, told, work)
 
     @contextmanager
@@ -156,23 +156,22 @@ class ModelReasoner(Reasoner):
         return pack(entries, budget, asker.count, favour=favour if asked else None)
 
     def _summary(self, bundle: Bundle, made: Written, sections: int, work: _Work) -> Summary:
-        whole, basis, keywords = _completed(made.found, bundle)
+        quoted = ExtractiveReasoner(self._options).summarize(bundle)
+        whole = _completed(made.found, quoted)
+        basis: ChapterBasis = "model" if made.found.chapters else quoted.chapter_basis
         points: PointsFrom = (
             "model" if made.found.key_points else "quoted" if whole.key_points else "none"
         )
-        gists = (chapter.gist for chapter in whole.chapters)
-        claims = [*whole.overview_claims, *whole.key_points, *whole.quotes, *filter(None, gists)]
         writing = replace(
-            self._writing(work, made.removed, sections, claims), looks=made.looks,
-            revised=made.revised,
-        )  # fmt: skip
+            self._writing(work, made.removed, sections), looks=made.looks, revised=made.revised
+        )
         return Summary(
             title=whole.title,
             overview=whole.overview,
             key_points=whole.key_points,
             chapters=whole.chapters,
             chapter_basis=basis,
-            keywords=keywords,
+            keywords=quoted.keywords,
             backend=self.name,
             method=written(bundle.evidence, basis, points, writing),
             more=more(bundle.evidence, was_written=True),
@@ -190,7 +189,7 @@ class ModelReasoner(Reasoner):
         self, bundle: Bundle, question: str, told: Told[GroundedResponse], work: _Work
     ) -> Answer:
         found, removed = told.found, work.ground.removed
-        writing = self._writing(work, removed, told.sections, found.claims)
+        writing = self._writing(work, removed, told.sections)
         return Answer(
             question=question,
             found=found.found,
@@ -204,14 +203,9 @@ class ModelReasoner(Reasoner):
             left_out=work.left_out,
         )
 
-    def _writing(
-        self, work: _Work, removed: Mapping[str, int], sections: int, claims: Iterable[Claim]
-    ) -> Writing:
+    def _writing(self, work: _Work, removed: Mapping[str, int], sections: int) -> Writing:
         asker = work.asker
-        return Writing(
-            asker.model, self._where, asker.calls, sections, dict(removed), asker.reused,
-            work.left_out, unsupported=sum(not claim.supported for claim in claims),
-        )  # fmt: skip
+        return Writing(asker.model, self._where, asker.calls, sections, dict(removed), asker.reused)
 
 
 def _tells(entry: TimelineEntry) -> bool:
@@ -219,21 +213,15 @@ def _tells(entry: TimelineEntry) -> bool:
     return entry.kind != "fact" and not (entry.kind == "caption" and entry.source == "measured")
 
 
-def _completed(
-    found: Grounded, bundle: Bundle
-) -> tuple[Grounded, ChapterBasis, tuple[str, ...]]:  # fmt: skip
-    """Return a summary with what it lacks quoted together, where its chapters come from, and the
-    words that are used much.
-    """
-    quoted = ExtractiveReasoner().summarize(bundle)
-    whole = replace(
+def _completed(found: Grounded, quoted: Summary) -> Grounded:
+    """Return a summary in which what it lacks is that of a quoted one."""
+    return replace(
         found,
         title=found.title or quoted.title,
         key_points=found.key_points or quoted.key_points,
         chapters=found.chapters or quoted.chapters,
         names=found.names or quoted.names,
     )
-    return whole, "model" if found.chapters else quoted.chapter_basis, quoted.keywords
 
 
 def _cut(asker: Asker) -> Iterator[str]:

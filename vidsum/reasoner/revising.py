@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from vidsum.data import SecondLook, TimelineEntry
 from vidsum.errors import BackendFailed, BudgetReached, VidsumError
 from vidsum.reasoner.asking import Asker
-from vidsum.reasoner.forms import limits_for
 from vidsum.reasoner.grounding import Ground, Grounded
 from vidsum.reasoner.inquiry import Told
 from vidsum.reasoner.protocol import Looker, Wanted
 from vidsum.reasoner.rooms import LOOK_TOKENS
+from vidsum.reasoner.schemas import limits_for
 from vidsum.reasoner.sections import short_line
 from vidsum.reasoner.tasks import Draft, summing_up
 from vidsum.reasoner.wording import counted
@@ -43,8 +43,10 @@ def with_second_looks(
     """
     draft, last = told.found, told.last
     first = Written(draft.found, ground.removed.copy())
-    wanted = ground.wanted(draft.form, looker.most) if looker and draft.form.look_again else ()
-    if looker is None or last is None or not wanted:
+    if looker is None or last is None:
+        return first
+    wanted = ground.among(last.ids).wanted(draft.form, looker.most)
+    if not wanted:
         return first
     limits = limits_for(last.room_tokens, length)
     answer = json_line({"first_answer": draft.form.model_dump(exclude={"look_again"})})
@@ -55,10 +57,9 @@ def with_second_looks(
     seen = [look.entry for look in looks if look.entry is not None]
     if not seen:
         return replace(first, looks=looks)
-    again = ground.with_entries(seen)
-    question = last.question(
-        summing_up(again), limits, [*map(short_line, seen), answer], revised=True
-    )
+    again = ground.with_entries(seen).among({*last.ids, *(entry.id for entry in seen)})
+    lines = [*map(short_line, seen), answer]
+    question = last.question(summing_up(), again, limits, lines, revised=True)
     asker.expect(1)
     try:
         found = asker.ask(question).found

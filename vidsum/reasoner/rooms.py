@@ -7,7 +7,7 @@ from typing import Final
 
 LEAST_ROOM_TOKENS: Final = 400
 _MOST_ROOM_TOKENS: Final[Mapping[str, int]] = {"short": 1_024, "medium": 2_048, "long": 3_328}
-"""What the longest answer of each length takes, see :func:`vidsum.reasoner.forms.limits_for`."""
+"""What the longest answer of each length takes, see :func:`vidsum.reasoner.schemas.limits_for`."""
 _ROOM_SHARE: Final = 4
 """An answer gets this part of the context (one in four)."""
 LOOK_TOKENS: Final = 256

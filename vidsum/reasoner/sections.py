@@ -75,24 +75,18 @@ def _pieces(entry: TimelineEntry, count: Callable[[str], int], most_tokens: int)
 
 def heads(
     entries: Sequence[TimelineEntry], count: Callable[[str], int], most_tokens: int
-) -> tuple[list[str], set[str]]:
-    """Return the first facts as lines of JSON, long ones shortened, within `most_tokens`.
-
-    With them come the ids of those that are told in full: they need no line of their own.
-    """
-    rows, told, left = [], set(), most_tokens
+) -> list[TimelineEntry]:
+    """Return the first facts, long ones shortened, that have `most_tokens` at most as lines."""
+    found, left = [], most_tokens
     for entry in entries:
         if entry.kind != "fact":
             continue
         head = replace(entry, text=shortened(entry.text, _LONGEST_FACT))
-        row = short_line(head)
-        left -= count(f"{row}\n")
+        left -= count(f"{short_line(head)}\n")
         if left < 0:
             break
-        rows.append(row)
-        if head.text == entry.text:
-            told.add(entry.id)
-    return rows, told
+        found.append(head)
+    return found
 
 
 def cut(

@@ -63,12 +63,14 @@ def _apart(checks: Checks, told: Sequence[ChapterPoint]) -> list[_Begun]:
 def _begins(checks: Checks, one: ChapterPoint) -> float | None:
     """Return when a chapter begins: with the entry it names, at a time, or with its evidence.
 
-    None if none of them is within what was looked at.
+    Facts hold for all of the video, so they say it only where there is nothing else. None if none
+    of them is within what was looked at.
     """
     starts = checks.known(one.start)
-    evidence = checks.span.around(checks.known(" ".join(one.evidence)))
+    evidence = checks.span.around([*checks.known(" ".join(one.evidence)), *starts])
+    first = next((entry for entry in starts if entry.kind != "fact"), None)
     moments = [
-        checks.span.within(starts[0].start_s) if starts else seconds(one.start),
+        seconds(one.start) if first is None else checks.span.within(first.start_s),
         evidence[0] if evidence else None,
     ]
     inside = (time_s for time_s in moments if time_s is not None and checks.span.holds(time_s))

@@ -19,7 +19,16 @@ _SINGLE: Final = re.compile(
     r"(?<!\w)['‘‚](?=\S)((?:[^'‘’‚]|(?<=\w)['’](?=\w))+?)(?<=\S)['’‘](?!\w)"
 )
 """Words between single quotation marks, which are not told from apostrophes otherwise."""
-_WIDE: Final = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]")
+_WIDE: Final = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af"
+    "\U00020000-\U0003ffff]"
+)
+"""Thai, Lao, Burmese and Khmer, kana, Chinese, Hangul: scripts without spaces, or in which endings
+stick to a word."""
+_IN_NUMBER: Final = re.compile(r"(?<=\d)[.,:/](?=\d)|(?<!\w)[-−–](?=\d)")
+"""What parts a number, or goes before it: 3.5 is not 5, and -5 is not."""
+_SIGNS: Final = frozenset("+±×÷=≠<>≤≥≈%‰")
+"""Signs that are read as words. Others, such as bullets and arrows, are left out by who quotes."""
 _MOST_PLACES: Final = 50
 _NAMED_AT: Final = 3
 """So many entries are enough to tell where a name stands."""
@@ -30,14 +39,17 @@ _BROKEN_OFF: Final = 20
 class _Letters(dict[int, str]):
     """What each character is compared as: letters, marks on them and digits as they are.
 
-    A character of a script without spaces is a word of its own; what has no width is nothing.
+    A character of a script without spaces is a word of its own, and so is a sign that is read as
+    one, such as $ or %; what has no width is nothing.
     """
 
     def __missing__(self, code: int) -> str:
         char = chr(code)
         kind = unicodedata.category(char)
-        if kind[0] in "LMN":
-            kept = f" {char} " if _WIDE.match(char) else char
+        if char in _SIGNS or kind == "Sc" or _WIDE.match(char):
+            kept = f" {char} "
+        elif kind[0] in "LMN":
+            kept = char
         else:
             kept = "" if kind == "Cf" else " "
         self[code] = kept
@@ -45,12 +57,19 @@ class _Letters(dict[int, str]):
 
 
 _LETTERS: Final = _Letters()
+_KEPT: Final = {mark: chr(0xE000 + place) for place, mark in enumerate(".,:/-")}
+"""Marks inside numbers, as characters that stand for nothing else while the others go."""
+_LETTERS.update({ord(stand_in): mark for mark, stand_in in _KEPT.items()})
 
 
 def words(text: str) -> str:
-    """Return the words of a text, as it is shown, in small letters, one space between two."""
+    """Return the words of a text, as it is shown, in small letters, one space between two.
+
+    A number is one word, with its sign and the marks in it.
+    """
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", safe(text)).casefold())
-    return " ".join(folded.translate(_LETTERS).split())
+    numbers = _IN_NUMBER.sub(lambda mark: _KEPT.get(mark[0], _KEPT["-"]), folded)
+    return " ".join(numbers.translate(_LETTERS).split())
 
 
 class Wording:

@@ -131,12 +131,12 @@ def most_sections(count: int, budget: int) -> int:
 def frame(options: Options, context_tokens: int, looks: int) -> Frame:
     """Return what is asked of a model that takes so many tokens at once. Raises: OptionError."""
     from vidsum.reasoner.asking import Asker, NoRoom
-    from vidsum.reasoner.forms import limits_for, notes_schema, summary_schema
     from vidsum.reasoner.grounding import Ground
     from vidsum.reasoner.prompting import SYSTEM, Prompter
     from vidsum.reasoner.protocol import ignore
     from vidsum.reasoner.reducing import Reduction
     from vidsum.reasoner.rooms import revision_room, room_for
+    from vidsum.reasoner.schemas import limits_for, notes_schema, summary_schema
 
     bundle = _bundle()
     prompter = Prompter(bundle, options)
@@ -154,10 +154,10 @@ def frame(options: Options, context_tokens: int, looks: int) -> Frame:
     fits = asker.room(prompter.whole([], limits_for(room, options.length))) - room
     whole = part(prompt, summary_schema(limits), fits, room)
     reduction = Reduction(bundle, prompter, asker, Ground(bundle), limits, room)
-    notes_room, few = reduction._notes_room, reduction._notes_limits
+    notes_room, few = reduction.notes_room, reduction.notes_limits
     try:
-        budget, merge_budget = reduction._section_budget(), reduction._merge_budget()
-        reduction._last_budget()
+        budget, merge_budget = reduction.section_budget(), reduction.merge_budget()
+        reduction.last_budget()
     except NoRoom:
         return Frame(whole, revision)
     section = prompter.section([], few, span_s=span_s, part=100, parts=100)

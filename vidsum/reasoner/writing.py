@@ -1,4 +1,8 @@
-"""How a model wrote a summary or an answer, in an honest paragraph."""
+"""How a model wrote a summary or an answer, in an honest paragraph.
+
+How its statements stand up, and what it was not shown, are figures of the result: a page says
+those beside this paragraph.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ _POINTS: Final[Mapping[PointsFrom, str]] = {
 }
 _REMOVED: Final = {
     "points": ("statement that says nothing", "statements that say nothing"),
-    "ids": ("id that does not exist", "ids that do not exist"),
+    "ids": ("id of nothing that the model was shown", "ids of nothing that the model was shown"),
     "quotes": (
         "pair of quotation marks round words that were not said or shown",
         "pairs of quotation marks round words that were not said or shown",
@@ -41,12 +45,6 @@ _REMOVED: Final = {
     "names": ("name that does not occur", "names that do not occur"),
     "many": ("item too many", "items too many"),
 }
-_ENTRIES: Final = {
-    "speech": ("passage of speech", "passages of speech"),
-    "text": ("text on screen", "texts on screen"),
-    "caption": ("description of a picture", "descriptions of pictures"),
-    "fact": ("fact", "facts"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +52,8 @@ class Writing:
     """How a model came to write something.
 
     ``reused`` answers were kept from earlier runs, beside ``calls`` requests. ``removed`` counts
-    what was taken out of what it wrote, see Ground; ``left_out`` the timeline entries, by kind,
-    that it was not shown. ``looks`` are moments that it asked to see again; ``revised``: it wrote
-    the summary anew after them. ``unsupported`` statements have no evidence.
+    what was taken out of what it wrote, see Ground. ``looks`` are moments that it asked to see
+    again; ``revised``: it wrote the summary anew after them.
     """
 
     model: str
@@ -65,10 +62,8 @@ class Writing:
     sections: int
     removed: Mapping[str, int]
     reused: int = 0
-    left_out: Mapping[str, int] | None = None
     looks: Sequence[SecondLook] = ()
     revised: bool = False
-    unsupported: int = 0
 
 
 def written(
@@ -106,8 +101,6 @@ def _from_what(evidence: Evidence, writing: Writing) -> Iterator[str]:
     yield from sources(evidence)
     if evidence.info.video is not None and not captioned_by_model(evidence):
         yield UNRECOGNISED
-    if writing.left_out:
-        yield f"Not shown to the model, for --max-evidence: {_counts(writing.left_out, _ENTRIES)}."
     if writing.looks:
         seen = sum(look.entry is not None for look in writing.looks)
         shown = "none was" if not seen else counted(seen, "was", "were")
@@ -119,12 +112,6 @@ def _from_what(evidence: Evidence, writing: Writing) -> Iterator[str]:
 
 
 def _checked(writing: Writing) -> Iterator[str]:
-    if writing.unsupported:
-        have = "has" if writing.unsupported == 1 else "have"
-        yield (
-            f"{counted(writing.unsupported, 'statement').capitalize()} {have} no evidence and "
-            f"{'is' if writing.unsupported == 1 else 'are'} marked."
-        )
     if told := _counts(writing.removed, _REMOVED):
         yield f"Taken out: {told}."
 

@@ -41,6 +41,9 @@ INSERT OR REPLACE INTO kept
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _TOUCHED_AFTER: Final = timedelta(days=1)
 """When something was last used is written down to the day: a write takes a disk's time."""
+_WAIT_S: Final = 5.0
+"""How long to wait for other programs, once: ten of vidsum's own hold each other up for a second
+at most, and what is kept is never worth half a minute."""
 
 
 def default_path() -> Path:
@@ -52,7 +55,7 @@ class Store:
     """Bodies by kind and key, for any number of threads and processes at once, also after a fork.
 
     No method raises for the file's sake. After the first failure ``trouble`` says what is wrong
-    and what to do, and the file is left alone: a locked one would cost half a minute each time.
+    and what to do, and the file is left alone: a locked one would cost its time again and again.
     The file is open only while something is read or written.
     """
 
@@ -67,8 +70,8 @@ class Store:
         row = None
         with (
             self._noting(),
-            contextlib.closing(connect(self.path, MIGRATIONS, reading=True)) as db,
-            refusals(self.path),
+            contextlib.closing(connect(self.path, MIGRATIONS, reading=True, wait_s=_WAIT_S)) as db,
+            refusals(self.path, _WAIT_S),
         ):
             row = db.execute(_GET, (kind, key)).fetchone()
         if row is None:
@@ -97,21 +100,24 @@ class Store:
         row = (kind, key, zlib.compress(body), _checksum(kind, key, body), len(body), video_sha256,
                path_text(note), now, now)  # fmt: skip
         with self._noting():
-            self._write(_PUT, row)
+            self._write(_PUT, row, _WAIT_S)
             return True
         return False
 
     def _touch(self, kind: str, key: str) -> None:
-        """Write down that something was used; what cannot be written to may still be read."""
+        """Write down that something was used, where that takes no waiting.
+
+        What cannot be written to may still be read.
+        """
         with contextlib.suppress(OutputError):
             self._write("UPDATE kept SET used_at = ? WHERE kind = ? AND key = ?",
-                        (_stamp(datetime.now(UTC)), kind, key))  # fmt: skip
+                        (_stamp(datetime.now(UTC)), kind, key), wait_s=0.0)  # fmt: skip
 
-    def _write(self, statement: str, row: tuple[object, ...]) -> None:
+    def _write(self, statement: str, row: tuple[object, ...], wait_s: float) -> None:
         """Write within a transaction. Raises: OutputError."""
         with (
-            contextlib.closing(connect(self.path, MIGRATIONS)) as db,
-            transaction(db, self.path),
+            contextlib.closing(connect(self.path, MIGRATIONS, wait_s=wait_s)) as db,
+            transaction(db, self.path, wait_s),
         ):
             db.execute(statement, row)
 
