@@ -111,9 +111,15 @@ def as_line(entry: TimelineEntry) -> str:
             "kind": entry.kind,
             "start": round(entry.start_s, 1),
             "end": round(entry.end_s, 1),
-            "text": path_text(entry.text),
         }
+        | source_of(entry)
+        | {"text": path_text(entry.text)}
     )
+
+
+def source_of(entry: TimelineEntry) -> dict[str, str]:
+    """Return, as fields of a line, where a fact stands: whose word it is depends on that."""
+    return {"source": path_text(entry.source)} if entry.kind == "fact" else {}
 
 
 def json_line(fields: Mapping[str, Any]) -> str:

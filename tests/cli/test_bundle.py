@@ -31,6 +31,9 @@ def test_max_evidence_bounds_the_timeline_and_says_what_gave_way(
     counts = [int(count) for count in re.findall(r"(\d+) of (?:speech|text|pictures|facts)", told)]
     all_of_it, some = lines(whole), lines(bounded)
     assert sum(counts) == len(all_of_it) - len(some) > 0
+    assert f"Of the timeline {sum(counts)} entries are left out" in bounded
+    assert "entries are left out" not in whole
+    assert {line["source"] for line in some if line["kind"] == "fact"} >= {"file name"}
     ids = [line["id"] for line in some]
     assert ids == [line["id"] for line in all_of_it if line["id"] in ids]
     first, *_, last = [line["id"] for line in some if line["kind"] == "speech"]

@@ -198,7 +198,7 @@ def test_of_notes_that_are_too_long_a_point_outlives_the_words_about_it() -> Non
             return says(json.dumps({"points": points, "gist": "many words " * 70}))
         return says(response(True, points))
 
-    asked = Asked(talk(8), step, question="What?", reason_context_tokens=1_500)
+    asked = Asked(talk(8), step, question="What?", reason_context_tokens=1_530)
     notes = [row for row in rows(asked.prompts[-1]) if "points" in row]
     assert all(len(row["gist"]) < 40 for row in notes), "there was no room for all of it"
     assert [len(row["points"]) for row in notes] == [1] * len(notes)

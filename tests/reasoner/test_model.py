@@ -82,7 +82,7 @@ def test_a_short_video_is_one_question_and_the_answer_is_checked() -> None:
                {"name": "Lord Kelvin", "kind": "person", "evidence": ["s8"]}],
         caveats=["Whose talk it is."],
     )  # fmt: skip
-    asked = Asked(LECTURE, says(answer, usage=(900, 300)))
+    asked = Asked(LECTURE, says(answer, usage=(1_200, 300)))
     found = asked.summary
 
     check(LECTURE, found)
@@ -103,7 +103,7 @@ def test_a_short_video_is_one_question_and_the_answer_is_checked() -> None:
     assert found.grounding.removed["ids"] == 2
     assert (found.backend, found.model, found.chapter_basis) == ("remote", "m", "model")
     assert found.caveats == ("Whose talk it is.",)
-    assert asked.counts == {"calls": 1, "input_tokens": 900, "output_tokens": 300}
+    assert asked.counts == {"calls": 1, "input_tokens": 1_200, "output_tokens": 300}
     assert asked.steps == [(0, 1), (1, 1)]
 
 

@@ -152,7 +152,7 @@ def test_captions_that_repeat_are_one_line_with_the_whole_span() -> None:
 def test_facts_are_told_shortened_and_within_bounds() -> None:
     texts = ["Title: Tides", "Comment: " + "blah " * 200, "Date: 2026", "More: " + "x" * 150]
     facts = [TimelineEntry(f"f{n}", "fact", 0, 9, text, "tag") for n, text in enumerate(texts)]
-    told = heads([*facts, *entries("Speech.")], count, 120)
+    told = heads([*facts, *entries("Speech.")], count, 140)
     assert [fact.id for fact in told] == ["f0", "f1", "f2"]
     assert told[1].text.endswith("…")
     assert [fact.id for fact in told if fact in facts] == ["f0", "f2"]

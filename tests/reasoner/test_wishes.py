@@ -89,9 +89,12 @@ def test_what_does_not_fit_the_users_budget_gives_way_and_is_told() -> None:
     spoken = [entry.id for entry in packed.timeline if entry.kind == "speech"]
     assert 10 < len(shown) < len(spoken)
     assert (shown[0], shown[-1]) == (spoken[0], spoken[-1])
-    assert asked.summary.left_out == {"speech": len(spoken) - len(shown)}
+    left = len(spoken) - len(shown)
+    assert asked.summary.left_out == {"speech": left}
+    assert f"Of the timeline {left} entries are left out" in call.prompt
     whole = Asked(packed, honest)
     assert whole.summary.left_out == {}
+    assert "entries are left out" not in whole.prompts[0]
 
 
 def test_what_gave_way_is_no_evidence_for_it_was_not_shown() -> None:

@@ -117,6 +117,7 @@ class ModelReasoner(Reasoner):
         )  # fmt: skip
         ground = Ground(bundle)
         packed = self._packed(bundle, asker, question)
+        prompter.left_out = sum(packed.left_out.values())
         inquiry = Inquiry(
             bundle, packed.entries, prompter, asker, ground, self._options.length, looks
         )

@@ -40,6 +40,7 @@ def summary_prompt(bundle: Bundle, options: Options) -> str:
     lines = [as_line(entry) for entry in bundle.timeline]
     values = _values(bundle) | _wishes(options) | {
         "lines": lines, "fence": _fence(), "fault": "", "language": _language(bundle, options),
+        "left_out": sum(bundle.left_out.values()),
     }  # fmt: skip
     return prompts.render("summary", options.prompts_dir, **values, form="prose", limits=None)
 
@@ -63,6 +64,8 @@ class Prompter:
         self._wishes = _wishes(options)
         # One mark a run: a prompt that is put again begins alike, and a cache knows it.
         self.fence = _fence()
+        self.left_out = sum(bundle.left_out.values())
+        """How many entries of the timeline no prompt shows."""
         self._values = _values(bundle) | {
             "fence": self.fence, "language": language, "question": safe(question),
         }  # fmt: skip
@@ -103,7 +106,9 @@ class Prompter:
     def _render(
         self, name: str, lines: Sequence[str], limits: Limits, fault: str, **more: Any
     ) -> str:
-        values = self._values | {"lines": lines, "limits": limits, "fault": fault} | more
+        values = self._values | {
+            "lines": lines, "limits": limits, "fault": fault, "left_out": self.left_out,
+        } | more  # fmt: skip
         return prompts.render(name, self._folder, **values)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from vidsum.data import TimelineEntry
 from vidsum.reasoner.wording import shortened
-from vidsum.wording import json_line, path_text
+from vidsum.wording import json_line, path_text, source_of
 
 _SHORTEST_SHARE: Final = 0.5
 """A section has this share at least of what equal ones would have."""
@@ -34,8 +34,8 @@ class Line:
 def short_line(entry: TimelineEntry) -> str:
     """Return an entry as a line of JSON that takes few tokens: whole seconds, the kind as a key."""
     begin, end = round(entry.start_s), round(entry.end_s)
-    text = path_text(entry.text)
-    return json_line({"id": entry.id, "from": begin, "to": end, str(entry.kind): text})
+    told = {"id": entry.id, "from": begin, "to": end} | source_of(entry)
+    return json_line(told | {str(entry.kind): path_text(entry.text)})
 
 
 def collapsed(entries: Sequence[TimelineEntry]) -> list[TimelineEntry]:
