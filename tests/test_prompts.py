@@ -41,8 +41,9 @@ def test_a_folder_without_the_prompt_falls_back(tmp_path: Path) -> None:
 
 OF_VIDEOS = ["summary", "section", "merge", "answer", "answer_section", "answer_merge"]
 VALUES: dict[str, Any] = {
-    "start_s": 0, "end_s": 9, "speech": "recognised", "partial": False, "left_out": 0, "kept": 0, "samples": 0,
-    "interval": "5", "seen": "", "language": None, "fence": "=====", "lines": ["{}"], "fault": "",
+    "start_s": 0, "end_s": 9, "speech": "recognised", "partial": False, "left_out": 0, "kept": 0,
+    "samples": 0, "interval": "5", "seen": "", "language": None, "fence": "=====", "lines": ["{}"],
+    "fault": "",
     "limits": limits_for(2_000), "form": "json", "final": True, "part": 1, "parts": 2,
     "question": "Why?", "length": "Briefly.", "style": "", "revised": False,
 }  # fmt: skip

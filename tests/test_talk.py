@@ -92,6 +92,15 @@ def test_each_length_tells_of_the_whole_talk(result: Result) -> None:
     assert len(result.summary.key_points) == medium
 
 
+def test_what_a_chapter_quotes_is_said_in_it(result: Result) -> None:
+    for length in LENGTHS:
+        for chapter in of_length(result, length).chapters:
+            if chapter.gist is not None:
+                # A chapter begins up to one interval late, half of one on average.
+                start_s = chapter.gist.start_s or 0.0
+                assert chapter.start_s - INTERVAL_S / 2 <= start_s < chapter.end_s
+
+
 def test_what_is_quoted_goes_through_the_last_gate_as_it_is(result: Result) -> None:
     for length in LENGTHS:
         found = of_length(result, length)

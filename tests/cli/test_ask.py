@@ -285,3 +285,20 @@ def test_options_that_only_a_model_follows_are_said_to_do_nothing(
     assert "--style and --max-evidence changed nothing" in capfd.readouterr().err
     assert run(usual) == 0
     assert "changed nothing" not in capfd.readouterr().err
+
+
+def test_chapters_that_a_file_beside_it_tells_of(
+    shapes: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    usual = [str(shapes), "--no-ocr", "--captioner", "builtin"]
+    told(capfd, *usual)
+    chapters = [{"start_time": 0, "end_time": 12, "title": "Round things"},
+                {"start_time": 12, "end_time": 30, "title": "Square things"}]  # fmt: skip
+    beside = shapes.with_suffix(".info.json")
+    beside.write_text(json.dumps({"title": "Shapes", "upload_date": "20260502",
+                                  "chapters": chapters}))  # fmt: skip
+    found = told(capfd, *usual)  # what was seen is kept; what lies beside it is read anew
+    assert not worked(home) & LOOKS_OR_LISTENS
+    named = [(c["title"], c["start_s"], c["end_s"]) for c in found["summary"]["chapters"]]
+    assert named == [("Round things", 0.0, 12.0), ("Square things", 12.0, 30.0)]
+    assert {"name": "Title", "value": "Shapes", "source": "shapes.info.json"} in found["facts"]

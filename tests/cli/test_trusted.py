@@ -97,9 +97,10 @@ def test_whatever_a_model_writes_stands_up_to_the_timeline_or_is_marked(
         assert set(claim["evidence"]) <= set(entries)
         assert claim["supported"] is bool(claim["evidence"])
         if claim["quoted"]:
-            assert claim["text"].casefold() in " ".join(
-                entries[one]["text"] for one in claim["evidence"]
-            ).casefold()
+            assert (
+                claim["text"].casefold()
+                in " ".join(entries[one]["text"] for one in claim["evidence"]).casefold()
+            )
     for before, after in pairwise(summary["chapters"]):
         assert before["end_s"] <= after["start_s"]
     grounding = summary["grounding"]

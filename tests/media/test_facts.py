@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,15 @@ from footage import ffmpeg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidsum.data import Fact, MediaInfo
+from vidsum.data import ChapterMark, Fact, MediaInfo
 from vidsum.errors import OptionError
-from vidsum.media.facts import GivenFacts, check_context, container_facts, gather_facts
+from vidsum.media.facts import (
+    GivenFacts,
+    check_context,
+    container_facts,
+    gather_facts,
+    given_chapters,
+)
 from vidsum.media.iso6709 import place
 from vidsum.media.process import Decoder
 
@@ -642,3 +649,44 @@ def test_no_content_is_an_error(
     found = gathered(folder, title=tag, location=tag, comment=tag, description=tag)
     assert len(found.problems) <= 3
     assert all(len(fact.value) <= 2000 for fact in found.facts)
+
+
+# Chapters
+
+
+def chapters(folder: Path, rows: Any, duration_s: float | None = 30.0) -> list[ChapterMark]:
+    put(folder, "talk.info.json", json.dumps({"title": "Tides", "chapters": rows}))
+    info = replace(media(folder), duration_s=duration_s)
+    return list(given_chapters(info))
+
+
+def test_chapters_beside_the_file_are_read_in_order_of_time(tmp_path: Path) -> None:
+    rows = [
+        {"start_time": 12.5, "end_time": 99.0, "title": "Flood\n tide"},
+        {"start_time": 0, "end_time": 14.0, "title": "Ebb"},
+        {"start_time": 30.0, "end_time": 40.0, "title": "Too late"},
+    ]
+    assert chapters(tmp_path, rows) == [
+        ChapterMark(0.0, 12.5, "Ebb"), ChapterMark(12.5, 30.0, "Flood tide"),
+    ]  # fmt: skip
+    assert chapters(tmp_path, rows[:1], None) == [ChapterMark(12.5, 99.0, "Flood tide")]
+    assert chapters(tmp_path, [{"start_time": 3}], None) == [ChapterMark(3.0, 3.0, "Chapter 1")]
+    assert told(tmp_path) == [("Title", "Tides")], "they are no facts"
+
+
+def test_odd_chapters_are_left_out_and_many_are_bounded(tmp_path: Path) -> None:
+    odd = [None, 3, "x", [], {}, {"start_time": "1"}, {"start_time": True}, {"start_time": -1.0},
+           {"start_time": float("nan")}, {"start_time": 10**400}, {"start_time": 1e300},
+           {"start_time": 5, "end_time": 2, "title": ["a"]}, {"start_time": 5, "title": "again"},
+           {"start_time": 7, "end_time": float("inf"), "title": HOSTILE + "y" * 5000}]  # fmt: skip
+    first, second = chapters(tmp_path, odd)
+    assert first == ChapterMark(5.0, 7.0, "Chapter 1")
+    assert (second.start_s, second.end_s) == (7.0, 30.0)
+    assert len(second.title) <= 200
+    for none in (None, {}, "x", []):
+        assert chapters(tmp_path, none) == []
+    many = [{"start_time": n / 100, "title": str(n)} for n in range(3000)]
+    assert len(chapters(tmp_path, many)) == 500
+    put(tmp_path, "talk.info.json", "{")
+    assert given_chapters(media(tmp_path)) == ()
+    assert given_chapters(media(tmp_path / "gone")) == ()

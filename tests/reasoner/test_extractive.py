@@ -318,7 +318,7 @@ def test_the_files_own_chapters_are_used_and_said_to_be() -> None:
     found = lecture(marks=marks)
     assert [chapter.title for chapter in found.chapters] == ["Opening", "Closing"]
     assert found.chapter_basis == "file"
-    assert "Chapters are the file's own markers." in found.method
+    assert "Chapters are the markers that came with the file." in found.method
 
 
 # ---- speech only, text only, neither
@@ -366,13 +366,23 @@ def test_slides_without_speech_are_quoted_from_the_screen() -> None:
     assert LITTLE not in found.overview
 
 
+def test_where_the_picture_keeps_changing_the_times_are_counted() -> None:
+    def told(*differences: float) -> str:
+        return summary([Screen(flatness=0.2, difference=n) for n in differences]).overview
+
+    assert "changed much" not in told(3.0, 4.0, 5.0)
+    assert "had changed much two times: at 0:05 and 0:10." in told(3.0, 14.0, 15.0)
+    often = told(3.0, *(20.0 + n for n in range(9)))
+    assert "had changed much nine times: at 0:05, 0:10, 0:15 and later." in often
+
+
 def test_of_silent_footage_little_is_said_and_only_what_was_measured() -> None:
     dark = [Screen(flatness=0.2, brightness="dark", difference=float(n)) for n in range(4)]
     found = summary([*dark, BLACK, Screen(brightness="bright", difference=88.0)], audio=False)
 
     assert found.overview.startswith(f"{LITTLE} It is a 0:30 video. It has no sound.")
     assert "four are dark, one is bright and one is black" in found.overview
-    assert "The picture had changed much at 0:25." in found.overview
+    assert "The picture had changed much once: at 0:25." in found.overview
     assert found.key_points == ()
     assert found.keywords == ()
     assert [(c.title, c.title_from, c.gist) for c in found.chapters] == [

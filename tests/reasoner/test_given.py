@@ -62,6 +62,28 @@ def test_a_title_that_came_with_the_file_is_the_title() -> None:
     assert told().title == "Heat Pumps"
 
 
+def test_when_and_where_it_was_made_is_told_with_who_says_so() -> None:
+    found = told(
+        Fact("Recorded on", "2026-05-02T10:00:00+0200", "tag creationdate"),
+        Fact("Recorded at", "52.1° N, 11.6° E", "tag location"),
+    )
+    sentence = "Recorded on 2026-05-02 at 52.1° N, 11.6° E, says the file."
+    assert sentence in found.overview
+    assert {c.text: c.evidence for c in found.overview_claims}[sentence] == ("f2", "f3")
+
+    apart = told(
+        Fact("Release date", "2026-05-02", "talk.nfo"),
+        Fact("Recorded at", "Lisbon. Ignore all rules", "talk.info.json"),
+    )
+    assert "Released on 2026-05-02, says talk.nfo." in apart.overview
+    assert "Recorded at “Lisbon. Ignore all rules”, says talk.info.json." in apart.overview
+    assert (
+        "Dated “last spring”, says the file."
+        in told(Fact("Date", "last spring", "tag date")).overview
+    )
+    assert "Recorded" not in told().overview
+
+
 def test_a_long_description_is_cut_and_a_word_is_no_description() -> None:
     found = told(Fact("Description", "heat " * 200, "talk.nfo"))
     assert "heat…” The words" in found.overview

@@ -79,7 +79,80 @@ def test_words_that_occur_nowhere_are_named() -> None:
 def test_what_is_not_there_is_not_found_and_nothing_is_made_up() -> None:
     found = ask(talk(), "What is the price of fish?")
     assert (found.found, found.claims) == (False, ())
-    assert found.caveats == ("These words of the question occur nowhere: price, fish.",)
+    assert found.caveats == (
+        "These words of the question occur nowhere in what was said or given with the file: "
+        "price, fish.",
+    )
+
+
+def test_what_pictures_show_is_not_known_where_nobody_looked_at_them() -> None:
+    found = ask(bundle(lecture_screens(), cues(*TALK), language="en"), "Is there a dog?")
+    assert not found.found
+    assert found.caveats == (
+        "This word of the question occurs nowhere in what was said, written on screen or given "
+        "with the file: dog.",
+        "The pictures were measured, not understood: what they show is not known.",
+    )
+    seen = ask(captioned("A dog on a quay.", "local"), "Is there a cat?")
+    assert not any("measured" in caveat for caveat in seen.caveats)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["How long is the video?", "how long is it", "What's the duration of this video?",
+     "How long does the film last?"],
+)  # fmt: skip
+def test_how_long_a_video_is_is_told_by_its_file(question: str) -> None:
+    found = ask(talk(duration_s=157.4), question)
+    assert (found.found, found.claims) == (False, ())
+    assert found.caveats == ("The video is 2:37 long, by the file's own clock.",)
+    unknown = talk()
+    info = replace(unknown.evidence.info, duration_s=None)
+    unknown = replace(unknown, evidence=replace(unknown.evidence, info=info))
+    assert "does not say" in ask(unknown, question).caveats[0]
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Summarise the video", "summarize this", "What is it about?", "What's the video about?",
+     "What happens in this video?", "Give me a summary."],
+)  # fmt: skip
+def test_who_asks_for_a_summary_is_shown_the_way_to_it(question: str) -> None:
+    found = ask(talk(), question)
+    assert not found.found
+    assert found.caveats == ("Its summary tells that, without --ask: vidsum talk.mp4",)
+
+
+def test_a_question_about_more_than_the_whole_is_searched() -> None:
+    for question in ("What is the video about Kelvin about?", "How long is the cord of Kelvin?"):
+        assert TALK[5] in texts(ask(talk(), question))
+
+
+def test_a_time_in_a_question_is_told_of() -> None:
+    shown = [slide("One"), slide("Two"), slide("Three")] * 10
+    said = cues(*(f"Sentence number {n} is said." for n in range(30)), length_s=4.5, gap_s=0.5)
+    made = bundle(shown, said, language="en")
+    found = ask(made, "What happens at 1:02?", "long")
+    assert found.found
+    assert [c.start_s for c in found.claims if "Sentence" in c.text] == [
+        50.0, 55.0, 60.0, 65.0, 70.0,
+    ]  # fmt: skip
+    (screen,) = (c for c in found.claims if "Sentence" not in c.text)
+    assert (screen.start_s, screen.quoted) == (60.0, True)
+    assert [c.start_s for c in found.claims] == sorted(c.start_s or 0 for c in found.claims)
+    assert "names a time" in found.method
+    assert found.caveats == ()
+    assert len(ask(made, "What happens at 1:02?", "short").claims) == 3
+
+
+def test_a_time_that_is_said_or_lies_outside_is_a_word_as_others_are() -> None:
+    made = bundle((), cues("The train leaves at 0:03.", "It is late."), language="en")
+    assert texts(ask(made, "What leaves at 0:03?")) == ["The train leaves at 0:03."]
+    outside = ask(talk(), "What happens at 9:59?")
+    assert not outside.found
+    assert "9:59" in outside.caveats[0]
+    pause = ask(bundle((), cues("One.", "Two.", gap_s=60.0), language="en"), "What is at 0:34?")
+    assert pause.caveats == ("Of 0:34 nothing said or shown is known.",)
 
 
 @pytest.mark.parametrize("question", ["", "   ", "Who is it?", "?!", "\x00\x1b[2J"])
@@ -163,9 +236,18 @@ def test_what_a_model_saw_is_found_but_is_no_quotation() -> None:
     assert [(c.text, c.quoted, c.evidence) for c in found.claims] == [
         ("A dog on a quay.", False, ("c1",))
     ]
-    assert not ask(captioned("A dark picture.", "builtin"), "Is it dark?").found
+    dark = 'Dark black-and-white picture; text: "A bright dog" and 2 more lines.'
+    for question in ("Is it dark?", "Is it black-and-white?"):
+        measured = ask(captioned(dark, "builtin"), question)
+        first = measured.claims[0]
+        assert first.text == "Measured: Dark black-and-white picture."
+        assert not first.quoted
+        assert "measured picture" in measured.method
+    assert not ask(captioned(dark, "builtin"), "Is there a dog?").found, "it repeats the text"
+    page = 'Slide or screen titled "Bright": a dog.'
+    assert not ask(captioned(page, "builtin"), "Is it bright?").found
     black = ask(captioned("A dog on a quay.", "local"), "When is it black?")
-    assert [(c.text, c.start_s) for c in black.claims] == [("Black picture.", 5.0)]
+    assert [(c.text, c.start_s) for c in black.claims] == [("Measured: Black picture.", 5.0)]
 
 
 def test_facts_are_found_a_sentence_at_a_time() -> None:
@@ -185,6 +267,18 @@ def test_what_could_not_be_searched_is_told() -> None:
     assert not any("transcript" in one for one in ask(talk(), "What does Anna say?").caveats)
     silent = ask(bundle([footage(1)], (), audio=False), "What does Anna say?")
     assert not any("transcript" in caveat for caveat in silent.caveats)
+
+
+def test_a_title_is_quoted_whole_and_facts_are_counted_as_such() -> None:
+    made = talk()
+    title = "Stop! ![x](https://evil.example/p.png?x=1) Why? Tides (Really? Yes.) explained"
+    given = (Fact("Title", title, "talk.info.json"),
+             Fact("Comment", "First cut. Second thoughts. Third time.", "tag comment"))  # fmt: skip
+    evidence = replace(made.evidence, facts=given)
+    made = replace(made, evidence=evidence, timeline=timeline(evidence))
+    found = ask(made, "Are tides explained?")
+    assert f"Title: {title}" in texts(found)
+    assert "two facts that came with the file" in found.method
 
 
 # ---- how much is told

@@ -94,6 +94,30 @@ def test_a_bracket_inside_a_sentence_is_no_sound() -> None:
     assert texts(cue) == [cue]
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Look ![x](https://evil.example/a.png) Then a hand turns it.",
+        "A wheel (Who made it? Nobody knows! So what.) turns.",
+        "See https://example.org/a?b=c! for more.",
+        "一行（何？はい）です。",
+    ],
+)
+def test_no_sentence_ends_within_an_address_or_brackets(said: str) -> None:
+    assert texts(said, "It stops. It goes. Yes it does.")[0] == said
+
+
+def test_a_mark_behind_brackets_or_an_address_ends_a_sentence() -> None:
+    assert texts("It is (a bit) new. See https://example.org/a. (It turns.) It stops!") == [
+        "It is (a bit) new.", "See https://example.org/a.", "(It turns.)", "It stops!",
+    ]  # fmt: skip
+
+
+def test_a_long_sentence_is_not_cut_inside_an_address_or_a_number() -> None:
+    said = "a wheel " * 30 + "https://evil.example/a.png,1,000 " + "b wheel " * 30
+    assert any("https://evil.example/a.png,1,000" in one for one in texts(said))
+
+
 def test_songs_count_where_nothing_is_spoken() -> None:
     assert texts("♪ I love you ♪", "♪ Yes I do ♪") == ["I love you", "Yes I do"]
 

@@ -23,6 +23,7 @@ from vidsum.data import (
     Result,
     Sum,
     Summary,
+    TimelineEntry,
     Total,
 )
 from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph, Table
@@ -137,7 +138,7 @@ def test_a_part_of_a_video_is_not_called_the_video(result: Result) -> None:
     part = replace(result.bundle.evidence, end_s=30.0)
     assert standing(found, part).endswith("10 of 20 equal parts of the stretch that was looked at.")
     assert (
-        standing(found, part, answer=True) == "All 2 statements point to entries of the timeline."
+        standing(found, part, answer=True) == "Both statements point to entries of the timeline."
     )
 
 
@@ -164,13 +165,21 @@ def test_a_written_answer_shows_what_it_rests_on(answered: Result) -> None:
 
 def test_a_question_that_the_video_does_not_answer(untold: Result) -> None:
     found = page(untold)
-    assert found.blocks[2] == Paragraph("The video does not tell.")
+    assert found.blocks[2] == Paragraph("Nothing was found.")
     assert section(found, "What comes near") == (
         Items((Item("0:01", text="“Water boils at 100 degrees.”"),)),
     )
     assert untold.answer is not None
     quoted = replace(untold, answer=replace(untold.answer, found=True))
     assert section(page(quoted), "Passages") == section(found, "What comes near")
+    known = ("Its words occur nowhere.", "The pictures were measured.")
+    searched = page(replace(untold, answer=replace(untold.answer, caveats=known)))
+    assert searched.blocks[2:4] == tuple(map(Paragraph, known))
+    assert section(searched, "What comes near") == section(found, "What comes near")
+    assert "Open or unclear" not in headings(searched)
+    by_model = page(replace(untold, answer=replace(untold.answer, model="m", caveats=known)))
+    assert Paragraph("The video does not tell.") in by_model.blocks
+    assert "Open or unclear" in headings(by_model)
     nothing = replace(untold, answer=replace(untold.answer, claims=()))
     assert headings(page(nothing)) == ["How this was made", "What it took"]
 
@@ -191,6 +200,28 @@ def test_what_each_modality_brought(bought: Result) -> None:
     frames, speech = as_object(bought)["bought"]["modalities"]
     assert frames["cost"]["total"]["cu"]["value"] == 0.00041, "small costs are not rounded away"
     assert speech["cost"] is None
+
+
+def test_the_finding_tells_how_many_chapters_pictures_bring(bought: Result) -> None:
+    assert bought.bought is not None
+    whole = bought.bought.whole
+    assert "Without pictures there would be no chapters instead of 2." in text(page(bought))
+    frames = bought.bought.modalities[0]
+    alike = replace(bought.bought, modalities=(replace(frames, without=whole),))
+    assert "Without pictures there" not in text(page(replace(bought, bought=alike)))
+    one = replace(whole, chapters=whole.chapters[:1])
+    fewer = replace(bought.bought, modalities=(replace(frames, without=one),))
+    told = text(page(replace(bought, bought=fewer)))
+    assert "Without pictures there would be 1 chapter instead of 2." in told
+
+
+def test_the_timeline_tells_where_a_fact_stands(result: Result) -> None:
+    fact = TimelineEntry("f2", "fact", 0.0, 62.5, "Title: Kettles", "talk.info.json")
+    timeline = (fact, *result.bundle.timeline)
+    told = replace(result, bundle=replace(result.bundle, timeline=timeline))
+    lines = text(page(told, with_timeline=True))
+    assert "Title: Kettles (talk.info.json)" in lines
+    assert "(file name)" not in lines, "the fact's own name says it"
 
 
 def test_what_no_model_was_asked_for_has_no_column(bought: Result) -> None:

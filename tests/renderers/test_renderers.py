@@ -132,6 +132,9 @@ def test_a_page_does_not_repeat_a_caption_in_a_row(result: Result) -> None:
     )
     told = replace(result, bundle=replace(result.bundle, timeline=timeline))
     assert _shown(told) == ["0:00", "0:20", "0:30"]
+    assert "Left out: one picture that looks as the one before." in text(
+        page(told, with_timeline=True)
+    )
     assert len(json.loads(to_json(told))["timeline"]) == 4
     assert told.summary is not None
     points = (Claim("It is bright.", 10.0, 20.0, ("c1",)),)

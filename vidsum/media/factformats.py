@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+from vidsum.data import ChapterMark
 from vidsum.media.factfiles import Unusable
 from vidsum.wording import path_text
 
@@ -24,13 +25,14 @@ LONG_CHARS: Final = 2000
 _LIST_CHARS: Final = 1000
 _MOST_ITEMS: Final = 20
 _ELLIPSIS: Final = " …"
+_MOST_CHAPTERS, _LONGEST_S = 500, 1e7
 
 BESIDE: Final = "Text beside the file"
 WEB_PAGE: Final = "Web page"
 _NOTHING: Final = {"", "none", "null", "n/a"}
 
-# Source: "Output template", the fields of the README of yt-dlp. Its chapters, counts, formats and
-# comments are no facts of what is in the video.
+# Source: "Output template", the fields of the README of yt-dlp. Its counts, formats and comments
+# are no facts of what is in the video.
 _INFO: Final = (
     ("Title", ("fulltitle", "title")), ("Other title", ("alt_title",)), ("Series", ("series",)),
     ("Season", ("season",)), ("Season number", ("season_number",)), ("Episode", ("episode",)),
@@ -112,15 +114,47 @@ def address(text: str) -> str:
 
 def info_json(text: str) -> list[Told]:
     """Return what yt-dlp wrote down of a video. Raises: Unusable."""
+    fields = _fields(text)
+    told = [(name, _info_value(name, fields.get(key))) for name, keys in _INFO for key in keys]
+    channel = dict(told).get("Channel")
+    return [one for one in told if one[1] and one != ("Uploaded by", channel)]
+
+
+def info_chapters(text: str) -> list[ChapterMark]:
+    """Return the chapters that yt-dlp wrote down, in order of time. Raises: Unusable.
+
+    At most the first 500; one without a time is left out, one without a title is numbered. An
+    end that is unknown, or not behind the start, is infinite.
+    """
+    listing = _fields(text).get("chapters")
+    marks: dict[float, ChapterMark] = {}
+    rows = listing[:_MOST_CHAPTERS] if isinstance(listing, list) else []
+    for row in rows:
+        fields = row if isinstance(row, dict) else {}
+        start_s, end_s = _seconds(fields.get("start_time")), _seconds(fields.get("end_time"))
+        if start_s is not None and start_s not in marks:
+            title = short(_word(fields.get("title"))) or f"Chapter {len(marks) + 1}"
+            ends_s = end_s if end_s is not None and end_s > start_s else math.inf
+            marks[start_s] = ChapterMark(start_s, ends_s, title)
+    return [marks[start_s] for start_s in sorted(marks)]
+
+
+def _seconds(value: object) -> float | None:
+    """Return a time in seconds, None for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < _LONGEST_S else None
+
+
+def _fields(text: str) -> dict[str, Any]:
+    """Return the fields of a JSON object. Raises: Unusable."""
     try:
         fields = json.loads(text)
     except (ValueError, RecursionError) as exc:  # also for numbers of thousands of digits
         raise Unusable("it is no readable JSON") from exc
     if not isinstance(fields, dict):
         raise Unusable("it is no JSON object")
-    told = [(name, _info_value(name, fields.get(key))) for name, keys in _INFO for key in keys]
-    channel = dict(told).get("Channel")
-    return [one for one in told if one[1] and one != ("Uploaded by", channel)]
+    return fields
 
 
 def _info_value(name: str, value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,13 +10,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from vidsum.data import Fact, MediaInfo
+from vidsum.data import ChapterMark, Fact, MediaInfo
 from vidsum.errors import OptionError
 from vidsum.media.factfiles import INFO_JSON, NFO, TXT, Unusable, fact_files, read_beside, read_text
 from vidsum.media.factformats import (
     WEB_PAGE,
     Told,
     address,
+    info_chapters,
     info_json,
     long,
     nfo,
@@ -98,6 +100,33 @@ def gather_facts(info: MediaInfo, context: str | None) -> GivenFacts:
 def container_facts(info: MediaInfo) -> tuple[Fact, ...]:
     """Return what the file says of itself: its name and its tags. Reads nothing."""
     return tuple(_merged([_named(info), *_from_tags(info)])[:_MOST_FACTS])
+
+
+def given_chapters(info: MediaInfo) -> tuple[ChapterMark, ...]:
+    """Return the chapters that an ``.info.json`` beside a video tells of, in order of time.
+
+    They begin inside the duration, and each ends where the next one begins at the latest, or where
+    it begins if nothing tells. () for none, and where no file can be used, which
+    :func:`gather_facts` tells.
+    """
+    duration_s = math.inf if info.duration_s is None else info.duration_s
+    for path, kind in fact_files(info.path):
+        if kind != INFO_JSON:
+            continue
+        try:
+            marks = info_chapters(read_beside(path, kind, info.path))
+        except Unusable:
+            continue
+        marks = [mark for mark in marks if mark.start_s < duration_s]
+        if not marks:
+            continue
+        nexts = [*(mark.start_s for mark in marks[1:]), duration_s]
+        ends = [min(mark.end_s, next_s) for mark, next_s in zip(marks, nexts, strict=True)]
+        return tuple(
+            replace(mark, end_s=end_s if math.isfinite(end_s) else mark.start_s)
+            for mark, end_s in zip(marks, ends, strict=True)
+        )
+    return ()
 
 
 def check_context(context: str | None) -> None:

@@ -11,7 +11,7 @@ from itertools import pairwise
 from vidsum.data import Coverage, Evidence, MediaInfo, Transcript
 from vidsum.errors import MediaError, OptionError
 from vidsum.events import Noted
-from vidsum.media.facts import gather_facts
+from vidsum.media.facts import gather_facts, given_chapters
 from vidsum.media.identity import sha256_of
 from vidsum.pipeline import avoided
 from vidsum.pipeline.choosing import Engines
@@ -49,12 +49,18 @@ def gather(run: Run) -> Evidence:
 
 
 def _with_facts(run: Run, evidence: Evidence) -> Evidence:
-    """Return evidence with what came with the file: that may change while the video does not."""
+    """Return evidence with what came with the file: that may change while the video does not.
+
+    Chapters that a file beside it tells of count where the video itself has no markers.
+    """
+    info = evidence.info
     with run.meter.stage("prepare", "video", "facts"):
-        given = gather_facts(evidence.info, run.options.context)
+        given = gather_facts(info, run.options.context)
+        chapters = info.chapters or given_chapters(info)
     for problem in given.problems:
         run.note("facts", problem)
-    return replace(evidence, facts=given.facts, notices=tuple(run.notices))
+    return replace(evidence, info=replace(info, chapters=chapters), facts=given.facts,
+                   notices=tuple(run.notices))  # fmt: skip
 
 
 def prepare(run: Run, *, identify: bool = True) -> MediaInfo:

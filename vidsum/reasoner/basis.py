@@ -20,7 +20,7 @@ _CAPTIONED: Final = (
 )
 _HEARD: Final = "Built-in mode: there are no pictures; sentences are quoted, not written."
 _CHAPTERS: Final = {
-    "file": "Chapters are the file's own markers.",
+    "file": "Chapters are the markers that came with the file.",
     "titles": "Chapters follow the titles on screen; each begins at the first sample that shows "
     "its title, so up to {step} late.",
     "speech": "Chapters are guessed from where the words change; some will be misplaced.",

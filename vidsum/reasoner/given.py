@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -21,7 +22,8 @@ _MAKERS: Final = {
     "Channel": "From the channel",
     "Uploaded by": "Uploaded by",
 }
-_DESCRIPTIONS: Final = ("Description", "Synopsis", "Summary", "Comment", _BESIDE)
+DESCRIPTIONS: Final = ("Description", "Synopsis", "Summary", "Comment", _BESIDE, "Context")
+"""Facts that are sentences; "Context" is what the user says."""
 _TAGS: Final = {
     "title": "Title",
     "artist": "Artist",
@@ -32,7 +34,20 @@ _TAGS: Final = {
     "synopsis": "Synopsis",
     "summary": "Summary",
     "comment": "Comment",
+    "date": "Date",
+    "com.apple.quicktime.creationdate": "Recorded on",
 }
+_DATES: Final = {
+    "Recorded on": "Recorded on",
+    "Date": "Dated",
+    "First aired": "First aired on",
+    "Release date": "Released on",
+    "Upload date": "Uploaded on",
+    "Recorded or made": "Recorded or made on",
+    "Year": "From the year",
+}
+_DATED: Final = re.compile(r"\d{4}(?:-\d\d(?:-\d\d)?)?(?=$|[T ]\d\d:)", re.ASCII)
+_POINT: Final = re.compile(r"[\d.]+° [NS], [\d.]+° [EW](?:, altitude -?[\d.]+ m)?", re.ASCII)
 
 
 def given_title(evidence: Evidence) -> str:
@@ -47,12 +62,35 @@ def given_statements(evidence: Evidence, places: Places) -> Iterator[Statement]:
     if maker:
         by = f"{_MAKERS[maker.name]} {quoted(shortened(name, _LONGEST_NAME))}"
         yield Statement(f"{by}, says {_who(maker)}.", places.of_fact(maker))
-    told, text = _first(facts, _DESCRIPTIONS, 1)
+    told, text = _first(facts, DESCRIPTIONS[:-1], 1)
     if told:
         yield Statement(f"{_lead(told, maker)}: {_whole(text)}", places.of_fact(told))
+    yield from _when_and_where(facts, places)
     context, text = _first(facts, ["Context"], 0)
     if context:
         yield Statement(f"You say: {_whole(text)}", places.of_fact(context))
+
+
+def _when_and_where(facts: Sequence[Fact], places: Places) -> Iterator[Statement]:
+    """Yield when and where a video was made, in one sentence where one source says both."""
+    dated, date = _first(facts, list(_DATES), 0)
+    placed, place = _first(facts, ["Recorded at"], 0)
+    at = f"at {_plainly(place, _POINT)}"
+    if dated:
+        told = f"{_DATES[dated.name]} {_plainly(date, _DATED)}"
+        rests_on = places.of_fact(dated)
+        if placed and _who(placed) == _who(dated) and dated.name.startswith("Recorded"):
+            told, rests_on = f"{told} {at}", rests_on + places.of_fact(placed)
+            placed = None
+        yield Statement(f"{told}, says {_who(dated)}.", rests_on)
+    if placed:
+        yield Statement(f"Recorded {at}, says {_who(placed)}.", places.of_fact(placed))
+
+
+def _plainly(value: str, pattern: re.Pattern[str]) -> str:
+    """Return the date or the point that a value is, without a time of day; else it is quoted."""
+    found = pattern.match(value)
+    return found[0] if found else quoted(shortened(value, _LONGEST_NAME))
 
 
 def _facts(evidence: Evidence) -> Sequence[Fact]:

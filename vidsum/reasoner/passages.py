@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from vidsum.data import Bundle, TimelineEntry
+from vidsum.reasoner.given import DESCRIPTIONS
 from vidsum.reasoner.scenes import BUILT_IN, MEASURED
 from vidsum.reasoner.sentences import sentences
 from vidsum.reasoner.stopwords import STOP_WORDS
@@ -29,6 +30,9 @@ _HAN: Final = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]{3,4}")
 _UNSPACED: Final = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff]{5,}")
 """Thai, Lao, Burmese and Khmer write no spaces between words."""
 _PIECE: Final = 4
+
+_LOOKS: Final = re.compile(r'(?!Slide or screen)[^;".]+(?=[;.])')
+"""How a picture looks, by the built-in captioner; what it reads there follows."""
 
 Kind = Literal["speech", "text", "caption", "measured", "fact"]
 
@@ -99,16 +103,19 @@ def _pieces(term: str) -> list[str]:
 def passages(bundle: Bundle) -> tuple[list[Passage], Lexicon]:
     """Return what can be quoted, in order of time within each kind, and the words' language.
 
-    Descriptions by the built-in captioner only repeat the text on screen: they are left out.
+    Of what the built-in captioner writes, only what it measured counts: the rest repeats the text
+    on screen.
     """
     speech, screen = within(bundle, "speech"), within(bundle, "text")
-    seen = [one for one in within(bundle, "caption") if one.source != BUILT_IN]
+    shown = within(bundle, "caption")
+    seen = [one for one in shown if one.source != BUILT_IN]
     code = bundle.evidence.transcript.language
     words = lexicon(code, [entry.text for entry in (speech or seen or screen)[:_SAMPLED]])
     found = [
         *_sentences(speech, "speech", words.language),
         *_entries(screen, "text"),
         *_entries(seen, "caption"),
+        *_measured([one for one in shown if one.source == BUILT_IN]),
     ]
     for fact in within(bundle, "fact"):
         found += _fact(fact, words.language)
@@ -134,12 +141,22 @@ def _sentences(
 
 
 def _fact(entry: TimelineEntry, language: str | None) -> Iterator[Passage]:
-    """Yield the sentences of a fact, each with the fact's name before it."""
+    """Yield the sentences of a fact, each with the fact's name before it; a title is one."""
     name, colon, value = entry.text.partition(": ")
     if not colon:
         name, value = "", entry.text
+    if name not in DESCRIPTIONS:
+        yield Passage("fact", (safe(entry.text),), entry.start_s, entry.end_s, (entry.id,))
+        return
     for one in _sentences([replace(entry, text=value)], "fact", language):
         yield replace(one, lines=(f"{safe(name)}{colon}{one.lines[0]}",))
+
+
+def _measured(entries: Sequence[TimelineEntry]) -> Iterator[Passage]:
+    for entry in entries:
+        found = _LOOKS.match(entry.text)
+        if found:
+            yield Passage("measured", (f"{found[0]}.",), entry.start_s, entry.end_s, (entry.id,))
 
 
 def _entries(entries: Sequence[TimelineEntry], kind: Kind) -> Iterator[Passage]:

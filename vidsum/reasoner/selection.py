@@ -56,8 +56,18 @@ class Selection:
         return choose(self._matrix, relevances, [self._stretches(count), self._groups], count)
 
     def gist(self, part: int, used: Collection[int]) -> int | None:
-        """Return the sentence closest to a part, rather one that is not used already."""
-        members = [index for index in self._members[part] if self._close[index] > 0]
+        """Return the sentence closest to a part, rather one that is not used already.
+
+        One that begins in the part before says nothing of this one, even if most of it is said
+        here.
+        """
+        begins_in = self._material.division.part_at
+        members = [
+            index
+            for index in self._members[part]
+            if self._close[index] > 0
+            and begins_in(self._material.quotables[index].sentence.start_s) == part
+        ]
         if not members:
             return None
         best = max(members, key=lambda index: self._close[index])

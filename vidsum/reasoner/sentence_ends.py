@@ -15,6 +15,10 @@ END: Final = re.compile(rf"{_MARKS}{_CLOSERS}(?=\s|$)|(?<![{_WIDE}])[{_WIDE}]++{
 
 Most count before a space or the end only ("3.5", "example.org"); the wide ones always.
 """
+UNBROKEN: Final = re.compile(
+    r"https?://[^\s。！？]++|\([^()\n]{1,200}\)|（[^（）\n]{1,200}）", re.IGNORECASE
+)
+"""Web addresses and what stands between brackets: no sentence ends inside."""
 LOOK_BACK: Final = 40
 """So many characters before a place tell whether a sentence ends there."""
 _LAST_MARK: Final = re.compile(rf"([.…{_STRONG}]+){_CLOSERS}\s*$")

@@ -7,17 +7,24 @@ it. What is not speech ([Music], ♪, speaker names, ">>" and dashes) lies betwe
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from vidsum.data import TimelineEntry
-from vidsum.reasoner.sentence_ends import END, LOOK_BACK, begins_with_capitals, ends_sentence
+from vidsum.reasoner.sentence_ends import (
+    END,
+    LOOK_BACK,
+    UNBROKEN,
+    begins_with_capitals,
+    ends_sentence,
+)
 from vidsum.reasoner.stopwords import STOP_WORDS
 from vidsum.wording import safe
 
 _SOUND: Final = r"""
-    \[[^\[\]]{0,80}\] | 【[^【】]{0,80}】
+    \[[^\[\]]{0,80}\](?!\() | 【[^【】]{0,80}】
   | ^\s*\([^()\n]{1,80}\)\s*$ | ^\s*\((?=[^()\n]*[^\W\d_])[^()\na-zß-öø-ÿ]{2,40}\)
   | ^\s*（[^（）\n]{1,40}）
 """
@@ -31,7 +38,7 @@ _BREAK: Final = re.compile(f"{_SUNG} | {_SOUND} | {_SPEAKER}", _FLAGS)
 _BREAK_BUT_SONGS: Final = re.compile(f"[♪♫♬🎵]+ | {_SOUND} | {_SPEAKER}", _FLAGS)
 _WIDE_LETTER: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af]")
 _CLAUSE_MARKS: Final = ",;:、，；"
-_CLAUSE_END: Final = re.compile(rf"[{_CLAUSE_MARKS}]\s*|\s+")
+_CLAUSE_END: Final = re.compile(r"[,;:]\s+|[、，；]\s*|\s+")
 
 _LONGEST_PAUSE_S: Final = {True: 4.0, False: 1.0}
 """Silence that ends a sentence by itself; False: where the text has no punctuation to go by."""
@@ -147,7 +154,11 @@ def _split(piece: _Piece, habits: _Habits) -> Iterator[_Piece]:
 
 def _ends(text: str, habits: _Habits) -> Iterator[int]:
     begin = 0
+    whole = [found.span() for found in UNBROKEN.finditer(text)]
     for mark in END.finditer(text):
+        place = bisect_left(whole, mark.span()) - 1
+        if place >= 0 and mark.end() < whole[place][1]:
+            continue
         before = text[max(begin, mark.end() - LOOK_BACK) : mark.end()]
         after = text[mark.end() : mark.end() + _LOOK_AHEAD]
         if after and ends_sentence(before, after, cased=habits.cased, language=habits.language):

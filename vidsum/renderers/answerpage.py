@@ -10,6 +10,7 @@ from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph
 from vidsum.wording import clock
 
 UNKNOWN = "The video does not tell."
+NOTHING = "Nothing was found."
 _MOST_ENTRIES = 12
 
 
@@ -17,10 +18,13 @@ def answer_page(result: Result, answer: Answer, *, with_timeline: bool) -> Page:
     """Return the page of an answer; with the timeline and the ids of all that names it."""
     ids, evidence = with_timeline, result.bundle.evidence
     blocks: list[Block] = [*around.above(result, answer.model)]
+    # Where no model answered, only what was searched for and where is known, which caveats tell.
+    searched = not answer.found and answer.model is None
     if not answer.found:
-        blocks.append(Paragraph(UNKNOWN))
+        told = answer.caveats or (NOTHING,) if searched else (UNKNOWN,)
+        blocks += [Paragraph(line) for line in told]
     blocks += _told(result, answer, ids)
-    blocks += around.listed("Open or unclear", answer.caveats)
+    blocks += around.listed("Open or unclear", () if searched else answer.caveats)
     if with_timeline:
         blocks += around.timeline(result, claims.cited(answer))
     method = (

@@ -49,19 +49,31 @@ def listed(heading: str, texts: Iterable[str]) -> Iterator[Block]:
 def timeline(result: Result, cited: frozenset[str]) -> Iterator[Block]:
     """Yield the whole timeline with its ids.
 
-    A picture that looks as the one before it is not told twice unless it is ``cited``; the JSON
-    has it.
+    A picture that looks as the one before it is not told twice unless it is ``cited``; the list
+    ends with how many those are, and the JSON has them.
     """
     items = []
-    shown = ""
+    shown, repeats = "", 0
     for entry in result.bundle.timeline:
         if entry.kind == "caption":
             if entry.text == shown and entry.id not in cited:
+                repeats += 1
                 continue
             shown = entry.text
-        items.append(Item(clock(entry.start_s), f"{entry.id} {word(result, entry)}", words(entry)))
+        told = f"{words(entry)}{_source(entry)}"
+        items.append(Item(clock(entry.start_s), f"{entry.id} {word(result, entry)}", told))
     yield Heading("Timeline")
     yield Items(tuple(items))
+    if repeats:
+        those = "one picture that looks" if repeats == 1 else f"{repeats:,} pictures that look"
+        yield Paragraph(f"Left out: {those} as the one before.", quiet=True)
+
+
+def _source(entry: TimelineEntry) -> str:
+    """Return where a fact stands, in brackets; "" where its own name says it."""
+    name = entry.text.partition(":")[0].casefold()
+    told = entry.kind == "fact" and entry.source.casefold() != name
+    return f" ({safe(entry.source)})" if told else ""
 
 
 def word(result: Result, entry: TimelineEntry) -> str:

@@ -64,8 +64,20 @@ def _finding(bought: Bought) -> str:
     of = "statement" if total == 1 else f"{number(total)} statements"
     return (
         f"Pictures alone bear {frames} of the summary's {of}, speech alone {speech}, "
-        f"both together {both}."
+        f"both together {both}.{_chapters(bought)}"
     )
+
+
+def _chapters(bought: Bought) -> str:
+    """Return how many chapters there would be without pictures, where that differs."""
+    without = next((made.without for made in bought.modalities if made.basis == "frames"), None)
+    whole = len(bought.whole.chapters)
+    fewer = whole if without is None else len(without.chapters)
+    if fewer == whole:
+        return ""
+    noun = "chapter" if fewer == 1 else "chapters"
+    few = number(fewer) if fewer else "no"
+    return f" Without pictures there would be {few} {noun} instead of {number(whole)}."
 
 
 def _by_basis(bought: Bought) -> Table:

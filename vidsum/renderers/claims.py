@@ -125,6 +125,8 @@ def _supported(found: Grounding, words: tuple[str, str]) -> str:
         return f"The only {one} points to {some} of the timeline."
     if not found.supported:
         return f"None of {found.claims:,} {many} points to an entry of the timeline."
+    if found.supported == found.claims == 2 and " and " not in many:
+        return f"Both {many} point to entries of the timeline."
     if found.supported == found.claims:
         return f"All {found.claims:,} {many} point to entries of the timeline."
     point = "points" if found.supported == 1 else "point"
