@@ -584,15 +584,16 @@ def test_ctrl_c_leaves_no_pictures_behind(scenes: Path, home: Path, tmp_path: Pa
 
 
 def test_an_error_in_the_middle_closes_what_was_open(
-    scenes: Path, home: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+    scenes: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     """Nobody may describe a picture: the run fails, its rows are complete, no picture is left."""
-    before = albums(Path(tempfile.gettempdir()))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where other tests leave nothing
     with ScriptedProvider(fails(401, "Wrong key.")) as provider:
         assert run([*map(str, (scenes, *sees_at(provider.url))), "--max-usd", "0.01", "-q"]) == 5
     assert capfd.readouterr().out == ""
     assert open_stages(home) == []
-    assert albums(Path(tempfile.gettempdir())) == before
+    assert albums(tmp_path) == []
     assert books(home).usd_nano == 0
 
 

@@ -137,9 +137,7 @@ def test_a_part_of_a_video_is_not_called_the_video(result: Result) -> None:
     found = Grounding(2, 2, 0, {}, 9, 2, 0.5)
     part = replace(result.bundle.evidence, end_s=30.0)
     assert standing(found, part).endswith("10 of 20 equal parts of the stretch that was looked at.")
-    assert (
-        standing(found, part, answer=True) == "Both statements point to entries of the timeline."
-    )
+    assert standing(found, part, answer=True) == "Both statements point to entries of the timeline."
 
 
 def test_what_gave_way_to_max_evidence_is_told() -> None:
