@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidsum.cli.report import say, say_error
+from vidsum.cli.showing import on_terminal, show_page
 from vidsum.errors import (
     EXIT_OK,
     EXIT_PARTIAL,
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from vidsum.config import Options
     from vidsum.data import Result
     from vidsum.events import Event, Listener
-    from vidsum.renderers.blocks import Page
-
-_NARROWEST, _USUAL_WIDTH = 20, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,20 +209,3 @@ def _rendered(result: Result, form: str, *, timeline: bool) -> str:
     from vidsum.renderers.text import text
 
     return (text if form == "txt" else markdown)(page(result, with_timeline=timeline))
-
-
-def on_terminal() -> bool:
-    """Say whether stdout is a terminal."""
-    return sys.stdout is not None and sys.stdout.isatty()
-
-
-def show_page(page: Page) -> None:
-    """Show a page on the terminal, as wide as that is."""
-    from rich.console import Console
-
-    from vidsum.renderers.terminal import show
-
-    console = Console()
-    if console.width < _NARROWEST:  # COLUMNS=0, a terminal that does not know its size
-        console.width = _USUAL_WIDTH
-    show(page, console)

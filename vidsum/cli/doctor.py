@@ -40,19 +40,10 @@ def doctor(ctx: click.Context, /, as_json: bool, config: Path | None,
 
         write_stdout(plain_json({"stages": found, "machine": facts}))
     else:
-        _print(_page(found, facts))
+        from vidsum.cli.showing import print_page
+
+        print_page(_page(found, facts))
     ctx.exit(EXIT_OK if all(stage.ready for stage in found) else BackendMissing.exit_code)
-
-
-def _print(page: Page) -> None:
-    from vidsum.cli.batch import on_terminal, show_page
-    from vidsum.cli.output import write_stdout
-    from vidsum.renderers.text import text
-
-    if on_terminal():
-        show_page(page)
-    else:
-        write_stdout(text(page))
 
 
 def _page(found: tuple[StageReport, ...], facts: dict[str, Any]) -> Page:

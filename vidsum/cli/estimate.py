@@ -113,13 +113,8 @@ def show_estimates(
 
 
 def _print(found: Estimated, *, last: bool) -> None:
-    from vidsum.cli.batch import on_terminal, show_page
     from vidsum.cli.estimatepage import estimate_page
-    from vidsum.cli.output import write_stdout
-    from vidsum.renderers.text import text
+    from vidsum.cli.showing import print_page
 
     page = estimate_page(found.info, found.estimate, found.comparison, found.left_out)
-    if on_terminal():
-        show_page(page)
-    else:
-        write_stdout(text(page) + ("" if last else "\n"))
+    print_page(page, after="" if last else "\n")

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from vidsum.cli.ledgergroups import View, Way
     from vidsum.cli.ledgertable import RunFacts
     from vidsum.data import Entry
-    from vidsum.renderers.blocks import Page
 
 _WAYS = ("video", "modality", "stage", "model", "day", "run")
 _json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -51,8 +50,8 @@ def show(run: str | None, by: Way | None, since: str | None, as_json: bool,
     Example: vidsum ledger show --run last --by stage
     """
     from vidsum.cli import ledgerexport, ledgertable
-    from vidsum.cli.batch import on_terminal
     from vidsum.cli.output import write_stdout
+    from vidsum.cli.showing import on_terminal
 
     if as_json and as_csv:
         raise OptionError("--json and --csv cannot go together.")
@@ -120,7 +119,9 @@ def law(as_json: bool) -> None:
     if as_json:
         write_stdout(ledgerlaw.law_json(rows, here))
     else:
-        _print(ledgerlaw.law_page(rows, here))
+        from vidsum.cli.showing import print_page
+
+        print_page(ledgerlaw.law_page(rows, here))
 
 
 @ledger.command()
@@ -194,17 +195,8 @@ def verify(as_json: bool) -> None:
     if as_json:
         write_stdout(ledgercheck.as_json(result))
     else:
-        _print(ledgercheck.page(result))
+        from vidsum.cli.showing import print_page
+
+        print_page(ledgercheck.page(result))
     if not result.findings.sound:
         raise OutputError(f"The ledger {path} cannot be relied on.", ledgercheck.NEXT_STEP)
-
-
-def _print(page: Page) -> None:
-    from vidsum.cli.batch import on_terminal, show_page
-    from vidsum.cli.output import write_stdout
-    from vidsum.renderers.text import text
-
-    if on_terminal():
-        show_page(page)
-    else:
-        write_stdout(text(page))

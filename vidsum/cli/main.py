@@ -11,6 +11,7 @@ import click
 
 import vidsum
 from vidsum.cli.bundle import bundle
+from vidsum.cli.cache import cache
 from vidsum.cli.doctor import doctor
 from vidsum.cli.estimate import estimate
 from vidsum.cli.group import DefaultGroup
@@ -35,6 +36,7 @@ def cli() -> None:
     vidsum bundle talk.mp4           the evidence as a prompt for any chat model
     vidsum ledger show --run last    what the last run did cost, by modality
     vidsum estimate talk.mp4         what it would cost, before anything is spent
+    vidsum cache list                what is kept of which video, and how to make room
     vidsum doctor                    which engines would work, and what would be better
 
     VIDEO alone means summarize; its options: vidsum summarize --help.
@@ -50,6 +52,7 @@ cli.add_command(bundle)
 cli.add_command(estimate)
 cli.add_command(models)
 cli.add_command(ledger)
+cli.add_command(cache)
 cli.add_command(doctor)
 
 

@@ -98,7 +98,7 @@ def confirm_pull(found: Sequence[ModelEntry], *, yes: bool, quiet: bool, anew: b
         sizes = [entry.size_bytes for entry in coming if entry.size_bytes is not None]
         more = "" if len(sizes) == len(coming) else " and models of unknown size"
         say(f"to download: {size_text(sum(sizes))}{more}" if sizes else "to download: size unknown")
-    _ask("Download?", yes=yes, default=True)
+    ask("Download?", yes=yes, default=True)
 
 
 def confirm_removal(found: Sequence[ModelEntry], *, yes: bool) -> None:
@@ -108,11 +108,11 @@ def confirm_removal(found: Sequence[ModelEntry], *, yes: bool) -> None:
     for entry in found:
         if not holds(entry):
             raise BackendMissing(f"{entry.name} is not here.", "See: vidsum models list")
-    _ask(f"Remove {', '.join(entry.name for entry in found)}?", yes=yes, default=False)
+    ask(f"Remove {', '.join(entry.name for entry in found)}?", yes=yes, default=False)
 
 
-def _ask(question: str, *, yes: bool, default: bool) -> None:
-    """Ask, if there is someone to answer."""
+def ask(question: str, *, yes: bool, default: bool) -> None:
+    """Ask, if there is someone to answer. Raises: click.Abort for a no."""
     if yes or sys.stdin is None or sys.stderr is None:
         return
     if sys.stdin.isatty() and sys.stderr.isatty():

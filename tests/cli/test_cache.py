@@ -1,0 +1,71 @@
+"""``vidsum cache``: what is kept, and making room, as a user meets it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from vidsum.cli.main import run
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "state"
+    monkeypatch.setenv("VIDSUM_HOME", str(folder))
+    return folder
+
+
+def test_a_run_is_listed_and_cleared_away(
+    talk: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["cache", "list"]) == 0
+    assert "Nothing is kept" in capfd.readouterr().out
+    assert run(["cache", "clear", "-y"]) == 0
+    assert "nothing was removed" in capfd.readouterr().err
+    assert not home.exists()
+
+    seen = [str(talk), "--no-ocr", "--end", "20", "-q", "--json"]
+    assert run(seen) == 0
+    capfd.readouterr()
+    assert run(["cache", "list", "--json"]) == 0
+    [video] = json.loads(capfd.readouterr().out)["videos"]
+    assert (video["name"], video["evidence"], video["answers"]) == ("talk.mp4", 1, 0)
+    assert run(["cache", "list"]) == 0
+    assert "talk.mp4" in capfd.readouterr().out
+
+    assert run(["cache", "prune", "--unused", "1d"]) == 0
+    assert "nothing was removed" in capfd.readouterr().err
+    assert run(["cache", "prune", "--max-size", "1kb"]) == 0
+    assert "removed 1 result" in capfd.readouterr().err
+    assert run(seen) == 0
+    found = json.loads(capfd.readouterr().out)
+    assert "decode" in {stage["stage"] for stage in found["receipt"]["stages"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "Nothing says what to remove"),
+        (["--unused", "soon"], "'soon' is no length of time"),
+        (["--unused", "2026-01-01"], "is no length of time"),
+        (["--unused", "99999999999999999999d"], "--unused"),
+        (["--max-size", "much"], "'much' is no size"),
+        (["--max-size", "-1MB"], "is no size"),
+    ],
+)
+def test_what_cannot_be_meant(
+    arguments: list[str], message: str, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["cache", "prune", *arguments]) == 2
+    out, err = capfd.readouterr()
+    assert (out, "Traceback" in err) == ("", False)
+    assert message in err
+
+
+def test_a_file_that_is_no_cache_is_said(home: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    home.mkdir()
+    (home / "cache.db").write_text("not a database" * 100)
+    assert run(["cache", "list"]) == 8
+    assert "is not a database" in capfd.readouterr().err
