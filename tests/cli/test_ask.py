@@ -302,3 +302,20 @@ def test_chapters_that_a_file_beside_it_tells_of(
     named = [(c["title"], c["start_s"], c["end_s"]) for c in found["summary"]["chapters"]]
     assert named == [("Round things", 0.0, 12.0), ("Square things", 12.0, 30.0)]
     assert {"name": "Title", "value": "Shapes", "source": "shapes.info.json"} in found["facts"]
+
+
+def test_an_estimate_says_what_is_kept_already(
+    shapes: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def estimated(*more: str) -> Any:
+        assert run(["estimate", str(shapes), *SEES, *more, "--json"]) == 0
+        return json.loads(capfd.readouterr().out)["kept"]
+
+    assert estimated() is None
+    first = told(capfd, str(shapes), *SEES)
+    assert estimated()["run_id"] == first["receipt"]["run_id"]
+    assert estimated("--interval", "2") is None
+    assert estimated("--no-cache") is None
+    assert run(["estimate", str(shapes), *SEES]) == 0
+    page = " ".join(capfd.readouterr().out.split())
+    assert f"kept from run {first['receipt']['run_id'][:8]}" in page

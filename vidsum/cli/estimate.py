@@ -116,5 +116,5 @@ def _print(found: Estimated, *, last: bool) -> None:
     from vidsum.cli.estimatepage import estimate_page
     from vidsum.cli.showing import print_page
 
-    page = estimate_page(found.info, found.estimate, found.comparison, found.left_out)
+    page = estimate_page(found.info, found.estimate, found.comparison, found.left_out, found.kept)
     print_page(page, after="" if last else "\n")

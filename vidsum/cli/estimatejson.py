@@ -46,7 +46,7 @@ def _object(found: Estimated) -> dict[str, Any]:
     return {
         "path": found.info.path, "facts": told.facts, "stages": stages, "total": _total(told),
         "prices": told.prices, "comparison": found.comparison,
-        "left_out": found.left_out,
+        "left_out": found.left_out, "kept": found.kept,
     }  # fmt: skip
 
 

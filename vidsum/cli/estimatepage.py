@@ -10,6 +10,7 @@ from itertools import zip_longest
 from vidsum.cli.comparepage import compared_blocks
 from vidsum.cli.estimatefigures import Words, count, ends, few, forecast, ranged, took, usd
 from vidsum.data import MediaInfo, Span
+from vidsum.pipeline.memory import Gathered
 from vidsum.planner.compare import Comparison
 from vidsum.planner.estimate import Estimate, Facts, StageEstimate
 from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph, Table
@@ -29,9 +30,12 @@ UNKNOWN = "?"
 
 def estimate_page(
     info: MediaInfo, found: Estimate, comparison: Comparison | None = None,
-    left_out: Sequence[str] = (),
+    left_out: Sequence[str] = (), kept: Gathered | None = None,
 ) -> Page:  # fmt: skip
-    """Return the page of one video's estimate. ``left_out``: what caps leave out, in words."""
+    """Return the page of one video's estimate.
+
+    ``left_out``: what caps leave out, in words; ``kept``: who looked and listened already.
+    """
     facts = found.facts
     how = "its pictures sampled, its speech found" if facts.depth == "precise" else (
         "by its header alone; --precise looks first, at no cost but time"
@@ -42,6 +46,12 @@ def estimate_page(
         Paragraph(_total(found)),
         Items(tuple(Item("", text=note) for note in _notes(found))),
     ]
+    if kept is not None:
+        blocks.append(Paragraph(
+            f"All that is to be seen and heard is kept from run {kept.run_id[:8]} of "
+            f"{kept.made_at[:10]}: only the summary would be paid for. The figures above are for "
+            "looking anew (--no-cache)."
+        ))  # fmt: skip
     if left_out:
         lines = tuple(Item("", text=line) for line in left_out)
         blocks += [Heading("Under the cap"), Items(lines)]

@@ -9,8 +9,10 @@ from vidsum.backends.providers import endpoint
 from vidsum.config import Options
 from vidsum.costs.opening import caps_of
 from vidsum.data import MediaInfo, ModelRef, Origin, Quantities, Span
-from vidsum.pipeline.extract import prepare
+from vidsum.pipeline.extract import identify_video, prepare
+from vidsum.pipeline.memory import Gathered
 from vidsum.pipeline.planning import engine_names, fitted, known_rates, may_have_subtitles
+from vidsum.pipeline.remembering import found_already
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.speech import Speech
 from vidsum.pipeline.survey import Survey, recognises, survey
@@ -53,6 +55,8 @@ class Estimated:
     comparison: Comparison | None = None
     left_out: tuple[str, ...] = ()
     """What the caps that were asked for would leave out at least, in words."""
+    kept: Gathered | None = None
+    """The earlier run that saw and heard the same already: that would not be paid for again."""
 
 
 def uncapped(options: Options) -> Options:
@@ -82,7 +86,7 @@ def estimated(run: Run, *, precise: bool = False) -> Estimated:
                                  recognised=words)  # fmt: skip
     with run.meter.stage("plan", "video", "vidsum"):
         told = estimate(facts, engines, run.options, run.meter.book.price_book, known_rates(run))
-    return Estimated(info, told)
+    return Estimated(info, told, kept=found_already(run, info, identify_video))
 
 
 def _exact_facts(run: Run, found: Survey, words: bool) -> Facts:

@@ -74,7 +74,7 @@ def prepare(run: Run, *, identify: bool = True) -> MediaInfo:
     info = _probe(run)
     _check_options(run, info)
     if identify:
-        _identify(run)
+        identify_video(run)
     return info
 
 
@@ -125,7 +125,7 @@ def _waited(run: Run, heard: Future[Transcript]) -> Transcript:
         return heard.result()
 
 
-def _identify(run: Run) -> None:
+def identify_video(run: Run) -> None:
     """Find out which video it is, so that the ledger knows it under any name."""
     with run.meter.stage("identify", "video", "sha256"):
         run.meter.book.identity.video_sha256 = sha256_of(run.path)

@@ -100,6 +100,22 @@ def gathered(run: Run) -> Gathered | None:
     return run.memory.gathered
 
 
+def found_already(run: Run, info: MediaInfo, identify: Callable[[Run], None]) -> Gathered | None:
+    """Return when an earlier run found what this one would look for; None if none did.
+
+    The video is read whole only if something of its name is kept: a video that got another name
+    meanwhile is not recognised here, but it is by a run.
+    """
+    memory = run.memory
+    if not run.options.cache or not memory.store.names(KIND, file_name(run.path)):
+        return None
+    if run.meter.book.identity.video_sha256 is None:
+        identify(run)
+    memory.key = _key(run, info)
+    kept = _read(memory)
+    return None if kept is None else kept.gathered
+
+
 def plan_summary(run: Run, evidence: Evidence) -> None:
     """Estimate what a summary of kept evidence will take, and see that caps on it can be kept.
 

@@ -35,6 +35,7 @@ MIGRATIONS: Final[Migrations] = (
 """``body`` is compressed, ``size_bytes`` is without that; ``sha256`` is of kind, key and body, so
 that a row cannot stand for another one. Times are UTC, to the second."""
 _GET: Final = "SELECT body, sha256, used_at FROM kept WHERE kind = ? AND key = ?"
+_NAMES: Final = "SELECT 1 FROM kept WHERE kind = ? AND note = ? LIMIT 1"
 _PUT: Final = """
 INSERT OR REPLACE INTO kept
   (kind, key, body, sha256, size_bytes, video_sha256, note, made_at, used_at)
@@ -86,6 +87,18 @@ class Store:
         if used_at < _stamp(datetime.now(UTC) - _TOUCHED_AFTER):
             self._touch(kind, key)
         return body
+
+    def names(self, kind: str, note: str) -> bool:
+        """Say whether something is kept under a note: a first look before a key is made."""
+        if self.trouble or not os.path.lexists(self.path):
+            return False
+        with (
+            self._noting(),
+            contextlib.closing(connect(self.path, MIGRATIONS, reading=True, wait_s=_WAIT_S)) as db,
+            refusals(self.path, _WAIT_S),
+        ):
+            return db.execute(_NAMES, (kind, path_text(note))).fetchone() is not None
+        return False
 
     def put(
         self, kind: str, key: str, body: bytes, *, video_sha256: str | None = None, note: str = ""
