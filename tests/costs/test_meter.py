@@ -254,6 +254,35 @@ def test_nothing_stays_set_aside_when_writing_is_interrupted() -> None:
     assert budget.left("describe").cu == 2.0
 
 
+class InterruptedWithin(Memory):
+    """Is interrupted while it writes a line of the stage "look"."""
+
+    def __init__(self, phase: str) -> None:
+        super().__init__()
+        self._phase = phase
+
+    def write(self, entry: Entry) -> None:
+        if (entry.stage, entry.phase) == ("look", self._phase):
+            raise KeyboardInterrupt
+        super().write(entry)
+
+
+@pytest.mark.parametrize("phase", ["reserve", "settle"])
+def test_no_time_counts_twice_when_writing_is_interrupted(phase: str) -> None:
+    meter = Meter(journal=InterruptedWithin(phase))
+
+    def reason() -> None:
+        with meter.stage("reason", "text", "local"):
+            time.sleep(0.05)
+            with meter.stage("look", "image", "local"):
+                pass
+
+    with pytest.raises(KeyboardInterrupt):
+        reason()
+    meter.finish("interrupted")
+    assert meter.receipt().main_s <= meter.receipt().wall_s
+
+
 def test_a_figure_that_the_ledger_cannot_hold_does_not_end_the_run(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.db") as ledger:
         meter = Meter(journal=ledger)

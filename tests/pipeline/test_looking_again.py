@@ -19,8 +19,10 @@ from vidsum.costs.ledger import Ledger, default_path
 from vidsum.costs.meter import WHOLE_PROCESS
 from vidsum.data import Bundle, Entry, SecondLook, Segment
 from vidsum.events import Event, StageAdvanced, StageFinished, StageStarted
+from vidsum.media.identity import sha256_of
 from vidsum.pipeline.looking_again import looker_for
 from vidsum.pipeline.run import Run
+from vidsum.pipeline.sameness import FORM
 from vidsum.reasoner.protocol import Wanted
 
 SCENES = (
@@ -220,6 +222,17 @@ def test_a_model_that_does_not_load_refuses(video: Path, bundle: Bundle, tmp_pat
     assert all("broken.gguf" in (one.refused or "") for one in found)
 
 
+def test_a_prompt_that_is_no_text_refuses(video: Path, bundle: Bundle, tmp_path: Path) -> None:
+    (tmp_path / "look.md").write_bytes(b"\xff\xfe {{ question }}")
+    run = Run(video, replace(LOCAL, prompts_dir=tmp_path))
+    run.meter.book.identity.video_sha256 = sha256_of(video)
+    [found] = look(run, bundle, (1.0, "a?"))
+    run.finish()
+    assert found.entry is None
+    assert "look.md cannot be used" in (found.refused or "")
+    assert calls(run) == []
+
+
 def test_a_run_that_was_stopped_shows_nothing(video: Path, bundle: Bundle) -> None:
     run = Run(video, LOCAL)
     looker = looker_for(run, bundle)
@@ -367,7 +380,9 @@ def test_a_provider_that_is_gone_is_asked_once(video: Path, bundle: Bundle) -> N
     assert len({row.reason for row in calls(run)}) == 1
 
 
-def test_what_was_seen_again_is_kept_for_the_next_run(video: Path, tmp_path: Path) -> None:
+def test_what_was_seen_again_is_kept_for_the_next_run(
+    video: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def again(question: str, path: Path = video) -> tuple[tuple[SecondLook, ...], int]:
         run = Run(path, LOCAL)
         found = look(run, api.bundle(run, api.extract(run)), (2.5, question))
@@ -383,3 +398,5 @@ def test_what_was_seen_again_is_kept_for_the_next_run(video: Path, tmp_path: Pat
     assert asked == 2
     assert found.entry is not None
     assert found.entry.text == SCENES[2].caption()
+    monkeypatch.setattr("vidsum.pipeline.looking_again.FORM", FORM + 1)  # it looks in another way
+    assert again("How many bars are there?")[1] == 2

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from reasoner.factory import BLACK, Screen, bundle, cues, footage, lecture_screens, slide
 
 from vidsum.config import Options
-from vidsum.data import Answer, Bundle, Caption, Fact, Grounding, Segment
+from vidsum.data import Answer, Bundle, Caption, Coverage, Fact, Grounding, Segment
 from vidsum.reasoner.auditing import audited_answer
 from vidsum.reasoner.extractive import ExtractiveReasoner
 from vidsum.reasoner.verbatim import words
@@ -112,6 +112,20 @@ def test_how_long_a_video_is_is_told_by_its_file(question: str) -> None:
     assert "does not say" in ask(unknown, question).caveats[0]
 
 
+def test_a_file_that_is_cut_off_is_not_as_long_as_it_says() -> None:
+    made = talk(duration_s=600.0)
+    lacking = Coverage(5, 5, 157.4, 0.3, 442.6, 157.4, missing_s=442.6)
+    made = replace(made, evidence=replace(made.evidence, coverage=lacking, end_s=157.4))
+    assert ask(made, "How long is it?").caveats == (
+        "The video is 10:00 long, by the file's own clock, but it is cut off at 2:37.",
+    )
+
+
+def test_how_long_something_takes_is_no_question_about_the_video() -> None:
+    found = ask(talk(duration_s=157.4), "How long does it take?")
+    assert not any("2:37" in caveat for caveat in found.caveats)
+
+
 @pytest.mark.parametrize(
     "question",
     ["Summarise the video", "summarize this", "What is it about?", "What's the video about?",
@@ -151,6 +165,10 @@ def test_a_time_that_is_said_or_lies_outside_is_a_word_as_others_are() -> None:
     outside = ask(talk(), "What happens at 9:59?")
     assert not outside.found
     assert "9:59" in outside.caveats[0]
+    for time in ("0:03 pm", "0:03 a.m.", "0:03 o'clock", "2024-05-01T0:03"):
+        assert "names a time" not in ask(talk(), f"What happens at {time}?").method
+    for question in ("What happens at 0:03, please?", "0:03には何がありますか", "在0:03说了什么？"):
+        assert "names a time" in ask(talk(), question).method
     pause = ask(bundle((), cues("One.", "Two.", gap_s=60.0), language="en"), "What is at 0:34?")
     assert pause.caveats == ("Of 0:34 nothing said or shown is known.",)
 

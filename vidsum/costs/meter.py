@@ -107,18 +107,20 @@ class Meter:
         others = self._watches()
         if others:
             others[-1].stop()
-        account = self.open(stage, modality, backend, lane)
-        watch = _Watch(cpu_clock)
-        others.append(watch)
         try:
-            yield account
-        except BaseException as exc:
-            account.error = type(exc).__name__
-            raise
-        finally:
-            watch.stop()
-            self.record(account, watch.wall_s, watch.cpu_s(account.child_cpu_s))
-            others.remove(watch)
+            account = self.open(stage, modality, backend, lane)
+            watch = _Watch(cpu_clock)
+            others.append(watch)
+            try:
+                yield account
+            except BaseException as exc:
+                account.error = type(exc).__name__
+                raise
+            finally:
+                watch.stop()
+                others.remove(watch)
+                self.record(account, watch.wall_s, watch.cpu_s(account.child_cpu_s))
+        finally:  # however writing a line ends: a watch that stands still is not to be stopped
             if others:
                 others[-1].go_on()
 

@@ -13,12 +13,13 @@ from vidsum.data import Bundle, Caption, Image, Sample, Saving, SecondLook, Time
 from vidsum.errors import VidsumError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.media.album import Album
+from vidsum.media.identity import sha256_of
 from vidsum.media.picture import measure
 from vidsum.media.plan import Moments
 from vidsum.pipeline import remembering
 from vidsum.pipeline.hearing import AFTER_S, BEFORE_S
 from vidsum.pipeline.run import Run
-from vidsum.pipeline.sameness import hashed
+from vidsum.pipeline.sameness import FORM, hashed
 from vidsum.planner.facts import PICTURE_SIDE_PX, TEXT_SIDE_PX
 from vidsum.reasoner.basis import captioned_by_model
 from vidsum.reasoner.protocol import Looker, Wanted
@@ -77,10 +78,11 @@ class _Kept:
     """What a captioner said of moments in earlier runs. ``said``: the words around a moment."""
 
     def __init__(self, run: Run, said: Callable[[float], str]) -> None:
-        captioner, self._options = run.engines.captioner.name, run.options
+        captioner, self._said = run.engines.captioner.name, said
         self._video_sha256 = run.meter.book.identity.video_sha256
         self._answers = self._video_sha256 and remembering.answers_for(run, captioner, "caption")
-        self._said, self._side_px = said, _side_px(run)
+        prompt = sha256_of(prompts.find("look", run.options.prompts_dir))
+        self._same = ["look", FORM, self._video_sha256, run.options.tiles, _side_px(run), prompt]
 
     def get(self, moment: _Moment) -> Caption | None:
         """Return the caption of a moment, None where there is none that can be read."""
@@ -93,10 +95,8 @@ class _Kept:
             self._answers.put(self._key(moment), to_record(caption).decode())
 
     def _key(self, moment: _Moment) -> str:
-        asked = prompts.find("look", self._options.prompts_dir).read_text("utf-8")
         told = [f"{moment.time_s:.3f}", moment.question, self._said(moment.time_s)]
-        seen = [self._options.tiles, self._side_px]
-        return hashed(["look", self._video_sha256, *told, *seen, asked])
+        return hashed([*self._same, *told])
 
 
 class LookingAgain(Looker):

@@ -10,6 +10,7 @@ from typing import Final
 
 from vidsum import tokens
 from vidsum.backends.providers import RemoteTask
+from vidsum.captioners.protocol import most_looks
 from vidsum.costs.totals import totals
 from vidsum.data import Evidence, MediaInfo, ModalityCost, Span, Transcript
 from vidsum.errors import VidsumError
@@ -22,6 +23,7 @@ from vidsum.pipeline.run import Run
 from vidsum.pipeline.sameness import evidence_key, hashed, model_identity
 from vidsum.planner.estimate import estimate, facts_precisely, quoted
 from vidsum.planner.fit import check_priced
+from vidsum.reasoner.basis import captioned_by_model
 from vidsum.store.answers import KeptAnswers
 from vidsum.store.records import from_record, to_record
 from vidsum.store.unusable import keep_unusable
@@ -132,7 +134,8 @@ def plan_summary(run: Run, evidence: Evidence) -> None:
         rates = None if caps.seconds is None else known_rates(run)
         found = estimate(facts, engine_names(run.engines), run.options,
                          run.meter.book.price_book, rates)  # fmt: skip
-        run.meter.quoted = quoted(found)
+        if not (most_looks(run.options) and captioned_by_model(evidence)):
+            run.meter.quoted = quoted(found)  # of second looks it knows nothing
         if caps:
             check_priced(caps, found)
             run.plan = fitted(caps, found, run.meter.budget.left("plan"))

@@ -108,11 +108,13 @@ class Asked:
     def _looks(self) -> Span:
         """Return how many moments may be seen again: a model that may ask is likely to."""
         most = most_looks(self._options)
-        asks = self._facts.has_video and self._facts.captions.most and most
-        for stage in ("captioner", "reasoner"):
-            asks = asks and stage in self._engines
-            asks = asks and self._forecast(stage, self._needs[stage]) is not None
-        return Span(0, most, most) if asks else NOTHING
+        if not (most and self._facts.has_video and self._facts.captions.most):
+            return NOTHING
+        by_models = all(
+            stage in self._engines and self._forecast(stage, self._needs[stage]) is not None
+            for stage in ("captioner", "reasoner")
+        )
+        return Span(0, most, most) if by_models else NOTHING
 
     def stage(self, stage: str, rates: Rates) -> StageEstimate:
         """Return what one stage would take."""

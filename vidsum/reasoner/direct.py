@@ -20,7 +20,7 @@ _IT: Final = (
     r"(?:it|this|(?:the|this) (?:whole |entire )?(?:video|film|movie|clip|footage|recording))"
 )
 _LENGTH: Final = re.compile(
-    rf"how long (?:is|does) {_IT}(?: in all| in total| last| run| take)?"
+    rf"how long (?:is|does) {_IT}(?: in all| in total| last| run)?"
     rf"|(?:what is|whats) the (?:length|duration|running time|runtime) of {_IT}"
 )
 _ABOUT: Final = re.compile(
@@ -30,7 +30,12 @@ _ABOUT: Final = re.compile(
     rf"|what does {_IT} (?:show|say|tell)|(?:tell me about|describe) {_IT}"
 )
 _WORD: Final = re.compile(r"\w+")
-_TIME: Final = re.compile(r"(?<![\d:.,])(?:(\d{1,2}):)?(\d{1,3}):([0-5]\d)(?![\d:])")
+_OF_DAY: Final = r"\s*(?:[ap]\.?m\b|o['’]clock\b|uhr\b)"
+_TIME: Final = re.compile(
+    rf"(?<![\d:.,])(?<!\dT)(?:(\d{{1,2}}):)?(\d{{1,3}}):([0-5]\d)(?![\d:]|{_OF_DAY})",
+    re.IGNORECASE,
+)
+"""A time as a player shows it, and none of the day."""
 
 
 def answer_at_once(evidence: Evidence, question: str) -> str:
@@ -40,7 +45,9 @@ def answer_at_once(evidence: Evidence, question: str) -> str:
         duration_s = evidence.info.duration_s
         if duration_s is None:
             return f"How long the {noun(evidence)} is, the file does not say."
-        return f"The {noun(evidence)} is {clock(duration_s)} long, by the file's own clock."
+        cut_off = evidence.coverage is not None and evidence.coverage.missing_s > 0
+        end = f", but it is cut off at {clock(evidence.end_s)}" if cut_off else ""
+        return f"The {noun(evidence)} is {clock(duration_s)} long, by the file's own clock{end}."
     if _ABOUT.fullmatch(asked):
         return f"Its summary tells that, without --ask: vidsum {as_arguments(evidence)}"
     return ""
