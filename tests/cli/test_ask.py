@@ -164,6 +164,7 @@ def test_a_question_without_any_model_is_answered_with_quotations(
     words = " ".join(entry["text"] for entry in found["timeline"] if entry["kind"] == "speech")
     assert any("Sun pulls on us" in claim["text"] for claim in answer["claims"])
     assert all(claim["quoted"] and claim["text"] in words for claim in answer["claims"])
+    assert answer["grounding"]["claims"] == len(answer["claims"])
     nothing = told(capfd, str(talk), "--no-ocr", "--ask", "Does a llama like jazz?")
     assert not nothing["answer"]["found"]
 

@@ -104,6 +104,8 @@ def test_whatever_a_model_writes_stands_up_to_the_timeline_or_is_marked(
     for before, after in pairwise(summary["chapters"]):
         assert before["end_s"] <= after["start_s"]
     grounding = summary["grounding"]
+    told_once = {claim["text"].casefold() for claim in claims(summary)}
+    assert grounding["claims"] == len(told_once) + len(summary["names"]) > 0
     assert grounding["claims"] == grounding["supported"] + grounding["unsupported"]
     assert grounding["unsupported"] or grounding["removed"]  # nonsense does not go unnoticed
 
