@@ -400,3 +400,24 @@ def test_what_was_seen_again_is_kept_for_the_next_run(
     assert found.entry.text == SCENES[2].caption()
     monkeypatch.setattr("vidsum.pipeline.looking_again.FORM", FORM + 1)  # it looks in another way
     assert again("How many bars are there?")[1] == 2
+
+
+def test_a_look_at_a_file_that_was_replaced_meanwhile_is_not_kept(
+    video: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "clip.mp4"
+
+    def again(*, replaced: bool = False) -> tuple[str, int]:
+        path.write_bytes(video.read_bytes())
+        run = Run(path, LOCAL)
+        found = api.bundle(run, api.extract(run))
+        if replaced:
+            film(path, [(2.0, scene.image(320, 180)) for scene in SCENES[::-1]])
+        [one] = look(run, found, (2.5, "What is it?"))
+        run.finish()
+        assert one.entry is not None
+        return one.entry.text, sum(row.stage == "look" for row in calls(run))
+
+    assert again(replaced=True) == (SCENES[2].caption(), 2)
+    assert again() == (SCENES[1].caption(), 2)
+    assert again() == (SCENES[1].caption(), 0)

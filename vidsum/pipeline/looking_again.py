@@ -78,7 +78,7 @@ class _Kept:
     """What a captioner said of moments in earlier runs. ``said``: the words around a moment."""
 
     def __init__(self, run: Run, said: Callable[[float], str]) -> None:
-        captioner, self._said = run.engines.captioner.name, said
+        captioner, self._run, self._said = run.engines.captioner.name, run, said
         self._video_sha256 = run.meter.book.identity.video_sha256
         self._answers = self._video_sha256 and remembering.answers_for(run, captioner, "caption")
         prompt = sha256_of(prompts.find("look", run.options.prompts_dir))
@@ -90,8 +90,8 @@ class _Kept:
         return from_record(Caption, text.encode()) if text else None
 
     def put(self, moment: _Moment, caption: Caption) -> None:
-        """Keep a caption, unless it is none."""
-        if self._answers and caption.error is None:
+        """Keep a caption, unless it is none or may be of another video than the run began with."""
+        if self._answers and caption.error is None and remembering.unchanged(self._run):
             self._answers.put(self._key(moment), to_record(caption).decode())
 
     def _key(self, moment: _Moment) -> str:

@@ -89,12 +89,17 @@ def remember(run: Run, evidence: Evidence) -> None:
     memory.gathered = gathered
     if memory.key is None or not run.recorded or not _whole(run, evidence):
         return
-    if memory.mark is None or memory.mark != _mark(run.path):
-        return  # it changed while it was looked at: nobody knows which video this is about
+    if not unchanged(run):
+        return  # nobody knows which video this is about
     kept = Kept(replace(evidence, facts=()), gathered, avoided.stages_spent(run))
     with run.meter.stage("keep", "video", "cache"):
         _write(run, memory, memory.key, kept)
     _tell_trouble(run, memory)
+
+
+def unchanged(run: Run) -> bool:
+    """Say whether the file is still what it was when :func:`watch` took note of it."""
+    return run.memory.mark is not None and run.memory.mark == _mark(run.path)
 
 
 def gathered(run: Run) -> Gathered | None:
