@@ -62,8 +62,8 @@ class Material:
 
 def material(bundle: Bundle) -> Material:
     """Return what bundle gives to quote and to count, divided into chapters."""
-    speech = [one for one in _entries(bundle, "speech") if not _ADVERT.search(one.text)]
-    screen = _entries(bundle, "text")
+    speech = [one for one in entries_within(bundle, "speech") if not _ADVERT.search(one.text)]
+    screen = entries_within(bundle, "text")
     code = bundle.evidence.transcript.language
     words = lexicon(code, [entry.text for entry in (speech or screen)[:_SAMPLED]])
     said = sentences(speech, words.language)
@@ -85,7 +85,7 @@ def material(bundle: Bundle) -> Material:
     )
 
 
-def _entries(bundle: Bundle, kind: str) -> list[TimelineEntry]:
+def entries_within(bundle: Bundle, kind: str) -> list[TimelineEntry]:
     """Return the timeline's entries of one kind that touch what was looked at."""
     start_s, end_s = bundle.evidence.start_s, bundle.evidence.end_s
     return [

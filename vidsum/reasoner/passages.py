@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from vidsum.data import Bundle, TimelineEntry
 from vidsum.reasoner.given import DESCRIPTIONS
+from vidsum.reasoner.material import entries_within
 from vidsum.reasoner.scenes import BUILT_IN, MEASURED
 from vidsum.reasoner.sentences import sentences
 from vidsum.reasoner.stopwords import STOP_WORDS
@@ -106,8 +107,8 @@ def passages(bundle: Bundle) -> tuple[list[Passage], Lexicon]:
     Of what the built-in captioner writes, only what it measured counts: the rest repeats the text
     on screen.
     """
-    speech, screen = within(bundle, "speech"), within(bundle, "text")
-    shown = within(bundle, "caption")
+    speech, screen = entries_within(bundle, "speech"), entries_within(bundle, "text")
+    shown = entries_within(bundle, "caption")
     seen = [one for one in shown if one.source != BUILT_IN]
     code = bundle.evidence.transcript.language
     words = lexicon(code, [entry.text for entry in (speech or seen or screen)[:_SAMPLED]])
@@ -117,20 +118,9 @@ def passages(bundle: Bundle) -> tuple[list[Passage], Lexicon]:
         *_entries(seen, "caption"),
         *_measured([one for one in shown if one.source == BUILT_IN]),
     ]
-    for fact in within(bundle, "fact"):
+    for fact in entries_within(bundle, "fact"):
         found += _fact(fact, words.language)
     return found, words
-
-
-def within(bundle: Bundle, kind: str) -> list[TimelineEntry]:
-    """Return the timeline's entries of one kind that touch what was looked at."""
-    start_s, end_s = bundle.evidence.start_s, bundle.evidence.end_s
-    return [
-        entry
-        for entry in bundle.timeline
-        if entry.kind == kind
-        and (end_s <= start_s or (entry.end_s >= start_s and entry.start_s < end_s))
-    ]
 
 
 def _sentences(
