@@ -121,6 +121,9 @@ ALL = "statements, quotations and names"
          "of the video."),
         (Grounding(4, 0, 4, {"ids": 9}, 9, 0, 0.0, 62.5, 0.0),
          f"None of 4 {ALL} points to an entry of the timeline."),
+        (Grounding(2, 2, 0, {}, 9, 0, 0.0, 62.5, 0.0),
+         f"All 2 {ALL} point to entries of the timeline. Those entries are facts that came with "
+         "the file."),
         (Grounding(1, 1, 0, {}, 9, 1),
          "The only statement, quotation or name points to entries of the timeline."),
     ],

@@ -106,6 +106,8 @@ def standing(found: Grounding, evidence: Evidence, *, answer: bool = False) -> s
     if answer or not found.supported or found.covered_share is None:
         return told
     parts = round(found.covered_share * _PARTS)
+    if not parts:
+        return f"{told} Those entries are facts that came with the file."
     whole = "the video" if _is_whole(evidence) else "the stretch that was looked at"
     if parts >= _PARTS:
         return f"{told} Those entries touch all {_PARTS} equal parts of {whole}."
