@@ -15,14 +15,15 @@ import vidsum
 PACKAGE = Path(vidsum.__file__).parent
 
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("__init__", "data", "errors"),
+    ("__init__", "data", "errors", "failpoints"),
     ("config", "events", "registry", "prompts", "tokens", "wording", "languages", "home", "db"),
-    ("costs",),
+    ("costs", "outputs"),
     ("media", "backends", "catalog", "store"),
     ("captioners", "transcribers", "ocr", "timeline", "reasoner", "renderers"),
     ("planner",),
     ("pipeline",),
     ("api",),
+    ("watch",),
     ("cli",),
     ("__main__",),
 )
@@ -105,6 +106,7 @@ READ_THE_ENVIRONMENT = {
     "vidsum.home",  # VIDSUM_HOME
     "vidsum.backends.keys",  # API keys: they pass through no option, so that none is ever shown
     "vidsum.catalog.places",  # where other programs keep their models
+    "vidsum.failpoints",  # tests make processes die by it
 }
 
 

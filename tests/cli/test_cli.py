@@ -15,8 +15,8 @@ import pytest
 from clips import clip
 
 from vidsum.cli.main import run
-from vidsum.cli.output import result_name
 from vidsum.data import SCHEMA_VERSION
+from vidsum.outputs import result_name
 
 FAST = ("--no-ocr", "--interval", "20")
 

@@ -175,7 +175,8 @@ class Batch:
         show(event)
 
     def _write(self, video: Path, result: Result) -> None:
-        from vidsum.cli.output import result_name
+        from vidsum.outputs import result_name
+        from vidsum.renderers.rendered import rendered
 
         form = self.form
         if self._on_page:
@@ -186,26 +187,15 @@ class Batch:
         place = self.place
         if place is not None and self.folder:
             place = place / result_name(video, form or "md", self._taken)
-        self._emit(_rendered(result, form or "md", timeline=self.options.timeline), place)
+        self._emit(rendered(result, form or "md", timeline=self.options.timeline), place)
         if place is not None and not self.quiet:
             say(f"wrote {place}")
 
     def _emit(self, text: str, place: Path | None) -> None:
-        from vidsum.cli.output import write_stdout, write_whole
+        from vidsum.cli.output import write_stdout
+        from vidsum.outputs import write_whole
 
         if place is None:
             write_stdout(text)
         else:
             write_whole(place, text)
-
-
-def _rendered(result: Result, form: str, *, timeline: bool) -> str:
-    if form == "json":
-        from vidsum.renderers.json import to_json
-
-        return to_json(result)
-    from vidsum.renderers.markdown import markdown
-    from vidsum.renderers.page import page
-    from vidsum.renderers.text import text
-
-    return (text if form == "txt" else markdown)(page(result, with_timeline=timeline))

@@ -38,9 +38,10 @@ def bundle(ctx: click.Context, /, video: Path, output: Path | None, config: Path
     The prompt is prompts/summary.md with the video's timeline; --prompts takes your own.
     """
     from vidsum import api, tokens
-    from vidsum.cli.output import check_output, write_stdout, write_whole
+    from vidsum.cli.output import check_output, write_stdout
     from vidsum.cli.progress import ended_by_interrupt, progress
     from vidsum.cli.report import say
+    from vidsum.outputs import write_whole
 
     options = _without_a_writer(options_in_force(flags, config))
     if output is not None:
