@@ -110,7 +110,24 @@ def summarize(path: Path, options: Options, listen: Listener = ignore) -> Result
 
     Raises: MediaError, OptionError, BackendMissing, BackendFailed.
     """
-    run = start(path, options, listen)
+    return summarized(start(path, options, listen))
+
+
+def identify(run: Run) -> str | None:
+    """Return the SHA-256 of a run's video, which is then not found out again; None if unreadable.
+
+    For whoever has to know it before anything is spent.
+    """
+    from vidsum.pipeline.extract import identify_video
+    from vidsum.pipeline.remembering import watch
+
+    watch(run)
+    identify_video(run)
+    return run.meter.book.identity.video_sha256
+
+
+def summarized(run: Run) -> Result:
+    """Take a run through all steps and close its account. Raises: as :func:`summarize`."""
     with finishing(run):
         packed = bundle(run, extract(run))
         summary = reason(run, packed)

@@ -9,7 +9,8 @@ VidsumError
 │   └── RequestFailed  5  one request failed; the next one may do better
 │       └── RequestTooLong  5  it had more tokens than the model takes
 ├── BudgetReached      6  a cap allows no more
-└── OutputError        8  the result could not be written
+├── OutputError        8  the result could not be written
+└── FolderHeld        75  another watcher has the folder
 
 Exit codes 0, 1, 7 and 130 belong to no class: all went well, a bug of ours, some of it is
 missing (see :data:`EXIT_PARTIAL`), and interrupted.
@@ -88,3 +89,9 @@ class OutputError(VidsumError):
     """The result could not be written."""
 
     exit_code = 8
+
+
+class FolderHeld(VidsumError):
+    """Another watcher has the folder; the message says who."""
+
+    exit_code = 75

@@ -126,7 +126,9 @@ def _waited(run: Run, heard: Future[Transcript]) -> Transcript:
 
 
 def identify_video(run: Run) -> None:
-    """Find out which video it is, so that the ledger knows it under any name."""
+    """Find out which video it is, once, so that the ledger knows it under any name."""
+    if run.meter.book.identity.video_sha256 is not None:
+        return
     with run.meter.stage("identify", "video", "sha256"):
         run.meter.book.identity.video_sha256 = sha256_of(run.path)
 

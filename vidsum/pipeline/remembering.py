@@ -49,8 +49,8 @@ class Kept:
 
 
 def watch(run: Run) -> None:
-    """Take note of the file as it is before it is read: see :func:`remember`."""
-    run.memory.mark = _mark(run.path)
+    """Take note, once, of the file as it is before it is read: see :func:`remember`."""
+    run.memory.mark = run.memory.mark or _mark(run.path)
 
 
 def remembered(run: Run, info: MediaInfo) -> Evidence | None:
