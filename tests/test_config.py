@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vidsum.config import Options, option_table, resolve, seconds
+from vidsum.config import Options, file_table, option_table, resolve, seconds
 from vidsum.errors import OptionError
 
 
@@ -101,6 +101,17 @@ def test_a_bad_file_value_names_the_file(tmp_path: Path) -> None:
     file = write(tmp_path, "interval = 'x'\n")
     with pytest.raises(OptionError, match=r"interval in .*config\.toml takes"):
         resolve({}, {}, file)
+
+
+def test_a_command_has_a_table_of_its_own(tmp_path: Path) -> None:
+    file = write(tmp_path, "interval = 3\n[watch]\nworkers = 2\n")
+    assert resolve({}, {}, file).interval_s == 3
+    assert file_table(file, "watch", ("workers", "once")) == {"workers": 2}
+    assert file_table(None, "watch", ("workers",)) == {}
+    with pytest.raises(OptionError, match=r"^\[watch\] in the config file .* unknown key: workers"):
+        file_table(file, "watch", ("worker",))
+    with pytest.raises(OptionError, match=r"has no table \[watch\]"):
+        file_table(write(tmp_path, "watch = 1\n"), "watch", ("workers",))
 
 
 def test_an_unknown_key_gets_a_suggestion(tmp_path: Path) -> None:

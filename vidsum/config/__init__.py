@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
@@ -42,6 +42,8 @@ from vidsum.registry import STAGES, TIERS
 ENV_PREFIX = "VIDSUM_"
 FORMATS = ("md", "json", "txt")
 LENGTHS = ("short", "medium", "long")
+FILE_TABLES = ("watch",)
+"""Tables that a config file may have beside the options: see :func:`file_table`."""
 _UNIT = re.compile(r"_(s|px|dir|tokens)$")
 
 
@@ -306,20 +308,43 @@ def _read(entry: OptionEntry, value: object, source: str) -> Any:
         raise OptionError(f"{source} {exc}{given}.") from exc
 
 
+def file_table(file: Path | None, name: str, known: Collection[str]) -> dict[str, Any]:
+    """Return a table of the config file, such as ``[watch]``; empty where there is none.
+
+    ``known`` are the keys that it may have. Raises: OptionError.
+    """
+    found = _toml(file).get(name, {})
+    if not isinstance(found, dict):
+        raise OptionError(f"The config file {file} has no table [{name}] but a value.")
+    _check_keys(found, known, f"[{name}] in the config file {file}")
+    return found
+
+
 def _file_values(file: Path | None, table: Mapping[str, OptionEntry]) -> dict[str, Any]:
+    found = _toml(file)
+    for name in FILE_TABLES:
+        found.pop(name, None)
+    _check_keys(found, table, f"The config file {file}")
+    return found
+
+
+def _check_keys(found: Collection[str], known: Collection[str], where: str) -> None:
+    for key in found:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(known)}."
+            raise OptionError(f"{where} has an unknown key: {key}.", hint)
+
+
+def _toml(file: Path | None) -> dict[str, Any]:
+    """Return what a config file holds, nothing if it is not there. Raises: OptionError."""
     if file is None:
         return {}
     try:
         if not file.exists():
             return {}
-        found = tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(file.read_text("utf-8"))
     except OSError as exc:
         raise OptionError(f"The config file {file} cannot be read: {exc.strerror}.") from exc
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
         raise OptionError(f"The config file {file} is not valid TOML: {exc}.") from exc
-    for key in found:
-        if key not in table:
-            near = difflib.get_close_matches(key, table, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(table)}."
-            raise OptionError(f"The config file {file} has an unknown key: {key}.", hint)
-    return found
