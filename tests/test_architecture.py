@@ -86,9 +86,13 @@ def row_faults(module: str, tree: ast.Module) -> list[str]:
     return faults
 
 
+OWN_PROCESSES = {"vidsum.media.child", "vidsum.watch.worker"}
+"""They talk to their parents through stdin and stdout, and end by themselves."""
+
+
 def print_faults(module: str, tree: ast.Module) -> list[str]:
     """Only the command line prints, exits or reads the process's arguments."""
-    if room_of(module) in ("cli", "__main__") or module == "vidsum.media.child":
+    if room_of(module) in ("cli", "__main__") or module in OWN_PROCESSES:
         return []
     calls = {"print", "exit", "quit", "SystemExit", "sys.exit", "os._exit", "sys.stdout.write",
              "sys.stderr.write", "sys.stdout.buffer.write"}  # fmt: skip
@@ -107,6 +111,8 @@ READ_THE_ENVIRONMENT = {
     "vidsum.backends.keys",  # API keys: they pass through no option, so that none is ever shown
     "vidsum.catalog.places",  # where other programs keep their models
     "vidsum.failpoints",  # tests make processes die by it
+    "vidsum.watch.workers",  # hands it on to workers, which find their keys in it
+    "vidsum.watch.hooks",  # hands it on to the user's own program
 }
 
 

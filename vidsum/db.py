@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import random
 import time
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from vidsum.errors import OutputError
+from vidsum.failpoints import failpoint
 
 if TYPE_CHECKING:
     import sqlite3
@@ -84,6 +86,9 @@ def migrate(
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        failpoint("db.migrate.before")
+    with refusals(path, wait_s):
+        failpoint("db.migrate.after")
 
 
 @contextlib.contextmanager
@@ -150,8 +155,7 @@ def refusals(path: Path, waited_s: float | None = None) -> Iterator[None]:
         waited_s = BUSY_TIMEOUT_S if waited_s is None else waited_s
         raise OutputError(*_reason(exc, path, waited_s)) from exc
     except OSError as exc:
-        raise OutputError(f"{exc.filename or path} cannot be made: {exc.strerror}.",
-                          "VIDSUM_HOME moves it.") from exc  # fmt: skip
+        raise OutputError(*_reason_of_system(exc, path)) from exc
 
 
 def on_network(path: Path) -> bool:
@@ -240,6 +244,17 @@ def _reason(exc: sqlite3.Error, path: Path, waited_s: float) -> tuple[str, str]:
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return f"{path} cannot be opened: {_obstacle(path)}.", "VIDSUM_HOME moves it."
     return f"The database {path} does not take this ({exc}).", "Move it away, or try again."
+
+
+def _reason_of_system(exc: OSError, path: Path) -> tuple[str, str]:
+    """Return a message for what the file system says, and the next step."""
+    place = exc.filename or path
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"The disk is full: {place} takes no more.", "Make room, then try again."
+    if exc.errno == errno.EIO:
+        return (f"{place} cannot be read or written ({exc.strerror}).",
+                "Is the disk full, or gone?")  # fmt: skip
+    return f"{place} cannot be made: {exc.strerror}.", "VIDSUM_HOME moves it."
 
 
 def _obstacle(path: Path) -> str:

@@ -16,6 +16,16 @@ Exit codes 0, 1, 7 and 130 belong to no class: all went well, a bug of ours, som
 missing (see :data:`EXIT_PARTIAL`), and interrupted.
 """
 
+from __future__ import annotations
+
+from typing import Literal
+
+FailureKind = Literal["blocked", "transient", "other"]
+"""Whether trying again helps. ``blocked``: no request will do until somebody changes something (a
+key that is not accepted or has no credit, a wrong address, a model that is not there).
+``transient``: it was the moment's fault (too many requests, 5xx, no answer in time, no
+connection). ``other``: this request's own fault, or nobody knows."""
+
 EXIT_OK = 0
 EXIT_UNEXPECTED = 1
 EXIT_PARTIAL = 7
@@ -59,9 +69,13 @@ class BackendMissing(VidsumError):
 
 
 class BackendFailed(VidsumError):
-    """A backend that is there did not do its work."""
+    """A backend that is there did not do its work. ``kind`` tells whether trying again helps."""
 
     exit_code = 5
+
+    def __init__(self, message: str, hint: str = "", *, kind: FailureKind = "other") -> None:
+        super().__init__(message, hint)
+        self.kind: FailureKind = kind
 
 
 class RequestFailed(BackendFailed):
@@ -70,8 +84,10 @@ class RequestFailed(BackendFailed):
     ``received`` is what came in place of an answer, where something did.
     """
 
-    def __init__(self, message: str, hint: str = "", received: str = "") -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self, message: str, hint: str = "", received: str = "", *, kind: FailureKind = "other"
+    ) -> None:
+        super().__init__(message, hint, kind=kind)
         self.received = received
 
 

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import fcntl
+import functools
 import hashlib
 import os
+import re
 import secrets
 import stat
+import time
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
+from vidsum.db import on_network
 from vidsum.errors import OutputError
 from vidsum.failpoints import failpoint
 from vidsum.wording import shown
 
 _MAX_NAME_BYTES = 240
+_TEMPORARY: Final = ".vidsum-"
+_LEFTOVER: Final = re.compile(re.escape(_TEMPORARY) + "[0-9a-f]{16}")
+_OLD_S: Final = 86_400.0
 
 
 def result_name(video: Path, form: str, taken: set[str]) -> str:
@@ -35,24 +45,14 @@ def result_name(video: Path, form: str, taken: set[str]) -> str:
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is either whole or not there. Raises: OutputError.
 
-    A link is followed, and a file that is replaced keeps its permissions.
+    A link is followed, and a file that is replaced keeps its permissions. What runs that were
+    killed have left in the folder is removed, see :func:`remove_leftovers`.
     """
     try:
         path.parent.mkdir(exist_ok=True)
         target = path.resolve()
-        temporary = target.with_name(f".vidsum-{secrets.token_hex(8)}")
-        try:
-            with _created(temporary) as file:
-                if target.exists():
-                    os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            failpoint("output.before")
-            temporary.replace(target)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        _remove_once(target.parent)
+        _replace(target, text)
         failpoint("output.replaced")
         _sync_folder(target.parent)
         failpoint("output.after")
@@ -61,15 +61,90 @@ def write_whole(path: Path, text: str) -> None:
                           "Choose another place with -o.") from exc  # fmt: skip
 
 
+def _replace(target: Path, text: str) -> None:
+    temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
+    with _created(temporary) as file:  # and its lock is held until it has its name
+        try:
+            failpoint("output.begun")
+            if target.exists():
+                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+            failpoint("output.before")
+            temporary.replace(target)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+def remove_leftovers(folder: Path) -> int:
+    """Remove the temporary files of runs that were killed while they wrote; return how many.
+
+    Whoever writes such a file holds a lock on it, so that what is locked is left alone. Other
+    machines' locks may not be seen on a network folder: there a file must be a day old as well.
+    What cannot be removed stays.
+    """
+    shared = on_network(folder)
+    removed = 0
+    with contextlib.suppress(OSError), os.scandir(folder) as found:
+        for entry in found:
+            if _LEFTOVER.fullmatch(entry.name) and (not shared or _is_old(entry)):
+                with contextlib.suppress(OSError):
+                    removed += _remove_unlocked(Path(entry.path))
+    return removed
+
+
+@functools.lru_cache(maxsize=256)
+def _remove_once(folder: Path) -> None:
+    """Do so once in a process: a folder may have very many files."""
+    remove_leftovers(folder)
+
+
+def _is_old(entry: os.DirEntry[str]) -> bool:
+    try:
+        return time.time() - entry.stat(follow_symlinks=False).st_mtime > _OLD_S
+    except OSError:
+        return False
+
+
+def _remove_unlocked(path: Path) -> bool:
+    """Remove a regular file on which nobody has a lock. Raises: OSError."""
+    descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return False
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        path.unlink()
+    finally:
+        os.close(descriptor)
+    return True
+
+
 def _created(path: Path) -> TextIO:
-    """Open a file that was not there; the user's umask decides who may read it."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    return os.fdopen(descriptor, "w", encoding="utf-8")
+    """Open a file that was not there, and lock it; the user's umask decides who may read it.
+
+    Until it has the lock somebody may take it for a leftover and remove it: then it is made again.
+    """
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+        with contextlib.suppress(OSError):  # some file systems have no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.path.lexists(path):
+            return os.fdopen(descriptor, "w", encoding="utf-8")
+        os.close(descriptor)
 
 
 def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Have a folder's names on the disk, where its file system can do that and one may read it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except PermissionError:
+        return
     try:
         os.fsync(descriptor)
+    except OSError as exc:
+        if exc.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)

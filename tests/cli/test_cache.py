@@ -44,6 +44,31 @@ def test_a_run_is_listed_and_cleared_away(
     assert "decode" in {stage["stage"] for stage in found["receipt"]["stages"]}
 
 
+def test_its_size_is_told_by_kind(
+    talk: Path, home: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["cache", "size"]) == 0
+    assert "Nothing is kept" in capfd.readouterr().out
+    assert run(["cache", "size", "--json"]) == 0
+    nothing = json.loads(capfd.readouterr().out)
+    assert (nothing["path"], nothing["bytes"], nothing["kinds"]) == (
+        str(home / "cache.db"), 0, [],
+    )  # fmt: skip
+    assert run([str(talk), "--end", "12", "-q", "--json"]) == 0
+    frames = len(json.loads(capfd.readouterr().out)["frames"])
+    assert run(["cache", "size", "--json"]) == 0
+    told = json.loads(capfd.readouterr().out)
+    things = {one["kind"]: one["things"] for one in told["kinds"]}
+    assert (things["evidence"], things["reading"]) == (1, frames)
+    assert 0 < sum(one["stored_bytes"] for one in told["kinds"]) < told["bytes"]
+    assert run(["cache", "size"]) == 0
+    page = capfd.readouterr().out
+    assert "pictures read" in page
+    assert "cache.db" in page
+    assert run(["cache", "list"]) == 0
+    assert "pieces" in capfd.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -146,7 +146,8 @@ def test_any_times_keep_each_packet_and_no_endless_hole(times: list[int | None])
 
 
 @pytest.mark.parametrize(
-    ("duration_s", "hole_s"), [(None, 108_000.0), (10.0, 3600.0), (9000.0, 9000.0)]
+    ("duration_s", "hole_s"),
+    [(None, 108_000.0), (10.0, 3600.0), (9000.0, 9000.0), (1e8, 108_000.0)],
 )
 def test_how_long_nothing_may_come(duration_s: float | None, hole_s: float) -> None:
     assert longest_hole_s(duration_s) == hole_s

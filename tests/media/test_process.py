@@ -13,6 +13,7 @@ import signal
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from fractions import Fraction
@@ -31,6 +32,7 @@ from PIL import Image
 from vidsum.data import ChapterMark, MediaInfo
 from vidsum.errors import DecodeStopped, MediaError
 from vidsum.media import policy, wire
+from vidsum.media.breakoff import how_it_ends
 from vidsum.media.messages import FramesReport
 from vidsum.media.opening import Refused, open_input
 from vidsum.media.plan import Grid
@@ -722,14 +724,13 @@ def test_a_stream_that_begins_in_the_middle_of_a_file(tmp_path: Path) -> None:
 # Pictures that are too large
 
 
-@pytest.mark.parametrize("name", ["film.mov", "film.avi"])
-def test_an_enormous_picture_is_not_decoded(name: str, tmp_path: Path) -> None:
-    side_px = math.isqrt(policy.MAX_PIXELS) + 1
+def write_png_film(path: Path, width_px: int, height_px: int) -> Path:
+    """A film of three grey pictures, of a few kilobytes whatever their size."""
     picture = io.BytesIO()
-    Image.new("L", (side_px, side_px)).save(picture, "PNG")
-    with av.open(str(tmp_path / name), "w") as output:
+    Image.new("L", (width_px, height_px)).save(picture, "PNG")
+    with av.open(str(path), "w") as output:
         stream = output.add_stream("png", rate=1)
-        stream.width = stream.height = side_px
+        stream.width, stream.height = width_px, height_px
         stream.pix_fmt = "gray"
         for number in range(3):
             packet = av.Packet(picture.getvalue())
@@ -737,15 +738,68 @@ def test_an_enormous_picture_is_not_decoded(name: str, tmp_path: Path) -> None:
             packet.pts = packet.dts = number
             packet.time_base = Fraction(1)
             output.mux(packet)
-    with open_input(tmp_path / name) as container:
+    return path
+
+
+@pytest.mark.parametrize("name", ["film.mov", "film.avi"])
+def test_an_enormous_picture_is_not_decoded(name: str, tmp_path: Path) -> None:
+    side_px = math.isqrt(policy.MAX_PIXELS) + 1
+    assert side_px**2 == 64_000_000  # the first that is refused
+    path = write_png_film(tmp_path / name, side_px, side_px)
+    with open_input(path) as container:
         assert container.streams.video[0].codec_context.pix_fmt is None  # nor while it is opened
-    with Decoder(tmp_path / name) as decoder:
-        promised_s = decoder.probe().duration_s
+    assert "its pictures are too large (8000x8000 pixels" in refusal(path)
+    with Decoder(path) as decoder:  # and where nobody probes first
         pid = child_pid(decoder)
-        assert list(decoder.frames(Grid(1.0), 320, promised_s)) == []
+        assert list(decoder.frames(Grid(1.0), 320, 3.0)) == []
         report = decoder.frames_report
         assert child_pid(decoder) == pid
         assert not gone(pid)
     assert report is not None
     assert report.lost == [0.0, 1.0, 2.0]
     assert report.decoded == 0
+
+
+def test_the_largest_picture_is_decoded(tmp_path: Path) -> None:
+    path = write_png_film(tmp_path / "film.mov", 8000, 7999)
+    with Decoder(path) as decoder:
+        (first,) = decoder.frames(Grid(9.0, stop_s=0.5), 320, None)
+    assert first.image.shape == (320, 320, 3)
+
+
+# Files that end before their container does
+
+
+def test_a_transport_stream_that_breaks_off_is_told(tmp_path: Path, clip_folder: Path) -> None:
+    whole = clip("mpeg2_ts", clip_folder).path.read_bytes()
+    assert not sampled(write(tmp_path, "film.ts", whole))[1].breaks_off
+    for size_bytes in (len(whole) // 2 // 188 * 188 + 61, len(whole) // 2 // 188 * 188):
+        report = sampled(write(tmp_path, "film.ts", whole[:size_bytes]))[1]
+        assert (report.breaks_off, report.missing_share) == (True, None)
+
+
+def test_a_recording_with_times_in_front_of_its_packets(tmp_path: Path, clip_folder: Path) -> None:
+    path = remux(tmp_path / "film.m2ts", clip("mpeg2_ts", clip_folder).path)
+    data = path.read_bytes()
+    assert not how_it_ends(path, "mpegts").breaks_off
+    assert how_it_ends(write(tmp_path, "cut.m2ts", data[:-100]), "mpegts").breaks_off
+    assert not how_it_ends(write(tmp_path, "late.m2ts", data[192:]), "mpegts").breaks_off
+
+
+def test_how_much_of_an_avi_is_missing_is_told(tmp_path: Path, clip_folder: Path) -> None:
+    whole = clip("avi", clip_folder).path.read_bytes()
+    assert not sampled(write(tmp_path, "film.avi", whole))[1].breaks_off
+    assert not sampled(write(tmp_path, "film.avi", whole + b"more"))[1].breaks_off
+    report = sampled(write(tmp_path, "film.avi", whole[: len(whole) * 3 // 4]))[1]
+    assert report.breaks_off
+    assert report.missing_share == pytest.approx(0.25, abs=0.001)
+
+
+@given(st.binary(max_size=2000), st.sampled_from(["mpegts", "avi", "mov,mp4,m4a,3gp,3g2,mj2"]))
+def test_how_a_file_ends_can_be_asked_of_any_bytes(data: bytes, container: str) -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        for head in (b"", b"RIFF", b"G" + bytes(187)):
+            file.write(head * 9 + data)
+            file.flush()
+            ended = how_it_ends(Path(file.name), container)
+            assert ended.missing_share is None or 0 < ended.missing_share < 1

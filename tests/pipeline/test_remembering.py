@@ -340,9 +340,12 @@ def test_captions_that_failed_are_asked_for_again(video: Path) -> None:
         first = Done(video, **options)
         errors = [o.caption.error for o in first.evidence.observations if o.caption]
         assert len([error for error in errors if error]) == 1
-        assert not default_path().exists()
+        assert Store(default_path()).names("caption", video.name)
+        assert not Store(default_path()).names(remembering.KIND, video.name)
         again = Done(video, **options)
         assert again.looked
+        # The one that had failed, and the next: another picture is now the one before it.
+        assert len(provider.calls) == 4 + 2
         assert not any(o.caption.error for o in again.evidence.observations if o.caption)
         assert not Done(video, **options).looked
 

@@ -11,7 +11,7 @@ import pytest
 
 from vidsum.errors import OutputError
 from vidsum.store.content import Store
-from vidsum.store.housekeeping import Removed, clear, file_bytes, prune, videos
+from vidsum.store.housekeeping import KeptKind, Removed, clear, file_bytes, kinds, prune, videos
 
 DAY_1 = datetime(2026, 11, 1, tzinfo=UTC)
 
@@ -45,6 +45,49 @@ def test_what_is_kept_is_told_by_video(tmp_path: Path) -> None:
     assert (found["day 0.mp4"].evidence, found["day 0.mp4"].answers) == (1, 1)
     assert (found["day 1.mp4"].evidence, found["day 1.mp4"].answers) == (0, 1)
     assert sum(one.stored_bytes for one in found.values()) < file_bytes(path)
+
+
+KINDS = ("evidence", "answer", "caption", "reading", "heard", "what a newer one keeps")
+
+
+def test_pieces_are_told_by_video_and_by_kind(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    assert kinds(path) == ()
+    store = Store(path)
+    for count, kind in enumerate(KINDS, start=1):
+        for number in range(count):
+            store.put(kind, str(number), b"x" * 10 * count, video_sha256="v", note="a.mp4")
+    store.put("caption", "of another", b"y", video_sha256="w", note="b.mp4")
+    found = {one.name: one for one in videos(path)}
+    one = found["a.mp4"]
+    told = (one.evidence, one.answers, one.captions, one.readings, one.heard, one.others)
+    assert told == (1, 2, 3, 4, 5, 6)
+    assert (found["b.mp4"].captions, found["b.mp4"].others) == (1, 0)
+    sizes = kinds(path)
+    assert {one.kind: one.things for one in sizes} == {
+        "evidence": 1, "answer": 2, "caption": 4, "reading": 4, "heard": 5, KINDS[-1]: 6,
+    }  # fmt: skip
+    assert [one.stored_bytes for one in sizes] == sorted(
+        (one.stored_bytes for one in sizes), reverse=True
+    )
+    assert sum(one.stored_bytes for one in sizes) == sum(v.stored_bytes for v in found.values())
+
+
+def test_room_is_made_of_every_kind_alike(tmp_path: Path) -> None:
+    path = tmp_path / "cache.db"
+    store = Store(path)
+    for day, kind in enumerate(KINDS):
+        store.put(kind, "k", random.Random(day).randbytes(1000), video_sha256="v", note="a.mp4")
+        used = (DAY_1 + timedelta(days=day)).isoformat(timespec="seconds")
+        with sqlite3.connect(path) as db:
+            db.execute("UPDATE kept SET used_at = ? WHERE kind = ?", (used, kind))
+        db.close()
+    assert prune(path, unused_since=DAY_1 + timedelta(days=2)).things == 2
+    [newest] = [one for one in kinds(path) if one.kind == KINDS[-1]]
+    assert prune(path, most_bytes=newest.stored_bytes).things == 3
+    assert kinds(path) == (KeptKind(KINDS[-1], 1, newest.stored_bytes),)
+    assert clear(path).things == 1
+    assert kinds(path) == ()
 
 
 def test_what_was_not_used_for_long_goes(tmp_path: Path) -> None:

@@ -238,19 +238,11 @@ def test_going_on_ends_as_a_run_in_one_go(
 
 
 def test_going_on_in_the_middle_of_compressed_sound(lecture: Path, tmp_path: Path) -> None:
-    """Resampling begins anew there, so the samples differ by less than one in time."""
     film = tmp_path / "film.m4a"
     ffmpeg("-i", lecture, "-c:a", "aac", "-b:a", "64k", "-ar", 44_100, film)
     asked = {"start_s": 13.0, "stop_s": 90.0}
     whole = transcribed(film, **asked)
-    state = interrupted(film, 1, **asked)
-    went_on = transcribed(film, resume=state, **asked)
-    assert [s.text for s in went_on.segments] == [s.text for s in whole.segments]
-    assert [s.start_s for s in went_on.segments] == pytest.approx(
-        [s.start_s for s in whole.segments], abs=0.05
-    )
-    assert went_on.heard_s == pytest.approx(whole.heard_s, abs=0.001)
-    assert went_on.speech_s == pytest.approx(whole.speech_s, abs=0.2)
+    assert transcribed(film, resume=interrupted(film, 1, **asked), **asked) == whole
 
 
 def test_what_was_heard_already_is_not_heard_again(lecture: Path) -> None:

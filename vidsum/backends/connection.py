@@ -19,6 +19,7 @@ from vidsum.backends.retrying import Retrying
 from vidsum.costs.calls import OpenCall
 from vidsum.data import ModelRef
 from vidsum.errors import BackendFailed
+from vidsum.failpoints import failpoint
 
 Ask = Callable[[Any], Any]
 """Sends one request through an ``openai.OpenAI`` client; returns its raw response."""
@@ -112,7 +113,9 @@ class Connection:
                 call.again()  # which may wait
                 self._check_wanted(this_round)
             attempts += 1
+            failpoint("call.before")
             body, refusal, cause = self._attempt(ask, this_round)
+            failpoint("call.answered")
             if refusal is None:
                 return Answer(body, time.monotonic() - started_s, attempts)
             if call is not None and refusal.perhaps_billed:

@@ -143,7 +143,8 @@ class RemoteChat(ChatBackend):
                         resolved=resolved(answer.body))  # fmt: skip
         self._check_bound(seems, usage)
         if done is None:
-            raise RequestFailed(f"{self._where} sent an answer without a message.")
+            raise RequestFailed(f"{self._where} sent an answer without a message.",
+                                kind="transient")  # fmt: skip
         return done, Reply(done.text, done.usage, self.model, done.finish, answer.wall_s,
                            answer.attempts)  # fmt: skip
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from vidsum.backends.keys import Secret, key_hint, redact
 from vidsum.backends.providers import Endpoint, RemoteTask
 from vidsum.backends.retrying import wished_wait_s
-from vidsum.errors import BackendFailed, RequestFailed, RequestTooLong
+from vidsum.errors import BackendFailed, FailureKind, RequestFailed, RequestTooLong
 from vidsum.wording import escaped, safe
 
 Kind = Literal["away", "dropped", "timeout", "insecure", "status", "garbled", "spoilt"]
@@ -154,42 +154,49 @@ def error_for(refusal: Refusal, asked: Asked, *, persistent: bool = False) -> Ba
     """
     if refusal.kind != "status":
         return _unreached(refusal, asked, persistent)
-    for find in (_of_this_request, _of_access, _of_the_model):
+    for find, kind in _FINAL:
         error = find(refusal, asked)
         if error is not None:
+            error.kind = kind
             return error
     name, said = asked.endpoint.name, _quoted(refusal)
     if refusal.status == 429:
         return BackendFailed(f"{name} keeps refusing: too many requests{said}.",
-                             "Wait a while, or lower --api-requests.")  # fmt: skip
+                             "Wait a while, or lower --api-requests.",
+                             kind="transient")  # fmt: skip
     if 300 <= refusal.status < 400:
         return BackendFailed(f"{name} answers with a redirect{said}; redirects are not followed.",
-                             f"Give the final address with --{asked.task}-api.")  # fmt: skip
+                             f"Give the final address with --{asked.task}-api.",
+                             kind="blocked")  # fmt: skip
     if refusal.status in _DOWN or (persistent and refusal.strains):
         return BackendFailed(f"{name} keeps failing (status {refusal.status}){said}.",
-                             _start_hint(asked.endpoint))  # fmt: skip
-    return RequestFailed(f"{name} refused the request (status {refusal.status}){said}.")
+                             _start_hint(asked.endpoint), kind="transient")  # fmt: skip
+    return RequestFailed(f"{name} refused the request (status {refusal.status}){said}.",
+                         kind="transient" if refusal.transient else "other")  # fmt: skip
 
 
 def _unreached(refusal: Refusal, asked: Asked, persistent: bool) -> BackendFailed:
     where, hint = escaped(asked.endpoint.base_url), _start_hint(asked.endpoint)
     match refusal.kind:
         case "away":
-            return BackendFailed(f"Nothing answers at {where}.", hint)
+            return BackendFailed(f"Nothing answers at {where}.", hint, kind="transient")
         case "insecure":
             return BackendFailed(f"The certificate of {where} is not trusted.",
-                                 "SSL_CERT_FILE names a file of those to trust.")  # fmt: skip
+                                 "SSL_CERT_FILE names a file of those to trust.",
+                                 kind="blocked")  # fmt: skip
         case "garbled":
             return BackendFailed(f"{where} does not speak the OpenAI protocol{_quoted(refusal)}.",
-                                 _THIN)  # fmt: skip
+                                 _THIN, kind="blocked")  # fmt: skip
         case "dropped":
-            return BackendFailed(f"{where} breaks the connection before it answers.", hint)
+            return BackendFailed(f"{where} breaks the connection before it answers.", hint,
+                                 kind="transient")  # fmt: skip
     said, wait = f"{asked.endpoint.name} gave no answer within {asked.timeout_s:g} s", _LONGER
     if refusal.kind == "spoilt":
         said, wait = f"{asked.endpoint.name} gave an answer that cannot be read", ""
     if persistent:
-        return BackendFailed(f"{said}, several requests in a row.", f"{wait} {hint}".strip())
-    return RequestFailed(f"{said}.", wait)
+        return BackendFailed(f"{said}, several requests in a row.", f"{wait} {hint}".strip(),
+                             kind="transient")  # fmt: skip
+    return RequestFailed(f"{said}.", wait, kind="transient")
 
 
 def _of_this_request(refusal: Refusal, asked: Asked) -> BackendFailed | None:
@@ -232,6 +239,11 @@ def _of_the_model(refusal: Refusal, asked: Asked) -> BackendFailed | None:
     if refusal.status == 404:
         return BackendFailed(f"{escaped(asked.endpoint.base_url)} was not found{said}.", _THIN)
     return None
+
+
+_FINAL: tuple[tuple[Callable[[Refusal, Asked], BackendFailed | None], FailureKind], ...] = (
+    (_of_this_request, "other"), (_of_access, "blocked"), (_of_the_model, "blocked"),
+)  # fmt: skip
 
 
 def _blind(refusal: Refusal) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 from vidsum.backends.llama_model import INSTALL_HINT, require_llama
 from vidsum.backends.llama_vision import LlamaVision, Tiles
 from vidsum.backends.machine import layers_on_gpu
+from vidsum.captioners.keeping import Notebook, Said
 from vidsum.captioners.prompting import (
     CAPTION_LETTERS,
     LOOK_LETTERS,
@@ -22,7 +23,7 @@ from vidsum.catalog.locate import find
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
 from vidsum.data import Caption, ChatRequest, Forecast, Image, Need
-from vidsum.errors import BackendFailed, BackendMissing, RequestFailed
+from vidsum.errors import BackendFailed, BackendMissing, BudgetReached, RequestFailed
 from vidsum.registry import Readiness, Work
 
 ANSWER_TOKENS, LOOK_TOKENS = 48, 96
@@ -102,7 +103,8 @@ class LocalCaptioner(Captioner):
 
     The same caption three times, though a picture among them is very different from the one
     before, is checked: the model is asked again with an empty cache and nothing but the picture.
-    Answers to questions are not, for each question is another one.
+    Answers to questions are not, for each question is another one. What an earlier run was told
+    goes the same way as what the model says now; the model is loaded when it is to say something.
     """
 
     name = "local"
@@ -114,25 +116,30 @@ class LocalCaptioner(Captioner):
         self.work: Work = work
         self.tally = tally or Tally()
         self._vision, self._options, self._fence = vision, options, new_fence()
+        self.notebook: Notebook = Notebook(self._fence, options.tiles)
         self._cache_trusted = True
+        self._refusal: BudgetReached | None = None
 
     def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
         """Yield a caption for each request.
 
         A picture that the model fails on gets one with ``error``.
         Raises: OptionError for the prompt, BackendMissing, BackendFailed when the model does not
-        load or failed on five pictures in a row.
+        load or failed on five pictures in a row, BudgetReached at the end of what is kept.
         """
         previous: Caption | None = None
+        self._refusal = None
         streak, failures = _Streak(), 0
         for request in requests:
             caption = self._caption(request, None if request.alone else previous, streak)
             yield caption
-            failures = failures + 1 if caption.error else 0
+            failures = failures + 1 if caption.error and self._refusal is None else 0
             if failures == _MOST_FAILURES:
                 raise BackendFailed(f"The model {self._vision.model} failed on {failures} pictures "
                                     f"in a row, the last time so: {caption.error}")  # fmt: skip
             previous = previous if caption.error else caption
+        if self._refusal is not None:
+            raise self._refusal
 
     def close(self) -> None:
         """Stop what is under way and let go of the model; may be called twice."""
@@ -142,49 +149,75 @@ class LocalCaptioner(Captioner):
         self, request: CaptionRequest, previous: Caption | None, streak: _Streak
     ) -> Caption:
         sample = request.sample
-        error: str | None = None
+        said, error = Said("", self._vision.model), None
         try:
-            text, error = self._checked(request, previous, streak)
+            said, error = self._checked(request, previous, streak)
         except RequestFailed as exc:
-            text, error = "", exc.message
-        return Caption(sample.index, sample.time_s, text, self.name, error, self._vision.model)
+            error = exc.message
+        except BudgetReached as exc:
+            if not self.notebook.may_go_on_after(exc):
+                raise
+            self._refusal, error = exc, exc.message
+        return Caption(sample.index, sample.time_s, said.text, self.name, error, said.model)
 
     def _checked(
         self, request: CaptionRequest, previous: Caption | None, streak: _Streak
-    ) -> tuple[str, str | None]:
-        """Return the caption, or why there is none. Raises: RequestFailed, BackendFailed."""
-        text = self._asked(request, previous)
+    ) -> tuple[Said, str | None]:
+        """Return the caption, or why there is none.
+
+        Raises: RequestFailed, BackendFailed, BudgetReached.
+        """
+        said = self._asked(request, previous)
         if request.question:
-            return text, None if text else "the model gave no words"
+            return said, None if said.text else "the model gave no words"
         difference = request.facts.difference
         differs = difference is not None and difference >= _OTHER_DIFFERENCE
-        if streak.count(text, differs=differs):
+        if streak.count(said.text, differs=differs):
             streak.end()
             alone = CaptionRequest(request.sample, request.facts, image=request.image)
             afresh = self._asked(alone, None, anew=True)
             # What was said and seen before may have led it astray; an old picture must not.
-            if afresh != text and self._asked(request, previous, anew=True) != text:
+            if (
+                afresh.text != said.text
+                and self._asked(request, previous, anew=True).text != said.text
+            ):
                 self._cache_trusted = False
-                return "", ("the model had repeated the caption of an earlier picture; from here "
-                            "on each one is looked at afresh")  # fmt: skip
-            text = afresh
-        return text, None if text else "the model gave no words"
+                return replace(said, text=""), (
+                    "the model had repeated the caption of an earlier picture; from here "
+                    "on each one is looked at afresh"
+                )
+            said = afresh
+        return said, None if said.text else "the model gave no words"
 
     def _asked(
         self, request: CaptionRequest, previous: Caption | None, *, anew: bool = False
-    ) -> str:
-        """Return the model's words for a picture. Raises: RequestFailed, BackendFailed."""
+    ) -> Said:  # fmt: skip
+        """Return what the model says of a picture, or said in an earlier run.
+
+        ``anew``: as a check, with nothing in its cache. Raises: RequestFailed, BackendFailed,
+        BudgetReached.
+        """
         assert request.image is not None
-        if anew or not self._cache_trusted:
-            self._vision.forget()
         asked = caption_prompt(request, previous, self._options, self._fence)
         image = self._scaled(request.image)
         most = LOOK_TOKENS if request.question else ANSWER_TOKENS
+        forget = anew or not self._cache_trusted
+        key = self.notebook.key(asked, image, most, anew=forget)
+        said = self.notebook.find(key, counts=not anew)
+        if said is not None:
+            return said
+        if self._refusal is not None:
+            raise self._refusal
+        if forget:
+            self._vision.forget()
         reply = self._vision.complete(
             ChatRequest(asked.system, asked.prompt, (image,), max_tokens=most)
         )
         letters = LOOK_LETTERS if request.question else CAPTION_LETTERS
-        return clean_caption(reply.text, cut=reply.finish == "length", letters=letters)
+        text = clean_caption(reply.text, cut=reply.finish == "length", letters=letters)
+        said = Said(text, self._vision.model)
+        self.notebook.write(key, said)
+        return said
 
     def _scaled(self, image: Image) -> Image:
         from vidsum.media.picture import shrink

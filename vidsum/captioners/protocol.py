@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
+from vidsum.captioners.keeping import Notebook
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
 from vidsum.data import Caption, PictureFacts, Sample, ScreenText
@@ -50,6 +51,10 @@ class Captioner(Protocol):
     it for captions. A picture that it fails on gets a caption with ``error``; when nothing more
     can be expected (no answer from the provider, a model that does not load) it yields what it
     still has, and then raises.
+
+    ``notebook``, of those that ask a model, keeps what it said between runs, where somebody set
+    its ``answers``: the same question about the same picture is then not asked twice, and a cap
+    that is reached takes nothing of what is kept.
     """
 
     name: str
@@ -57,6 +62,7 @@ class Captioner(Protocol):
     wants_speech: bool
     work: Work
     tally: Tally
+    notebook: Notebook | None = None
 
     def caption(self, requests: Iterable[CaptionRequest]) -> Iterator[Caption]:
         """Yield a caption for each request. Raises: BackendMissing, BackendFailed."""

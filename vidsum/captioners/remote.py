@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from vidsum.backends import openai, served
 from vidsum.backends.openai import RemoteChat
 from vidsum.backends.retrying import Retrying
+from vidsum.captioners.keeping import Notebook, Said
 from vidsum.captioners.prompting import (
     CAPTION_LETTERS,
     LOOK_LETTERS,
+    CaptionPrompt,
     caption_prompt,
     clean_caption,
     new_fence,
@@ -49,11 +51,14 @@ def forecast(options: Options, need: Need) -> Forecast:
 
 @dataclass(frozen=True, slots=True)
 class _Flight:
-    """A request under way: its sample, and its answer when it comes. It holds no picture."""
+    """A request under way: its sample, and its answer when it comes. It holds no picture.
+
+    Without a ``thread`` the answer is there already: it was kept.
+    """
 
     sample: Sample
-    answer: Future[str]
-    thread: threading.Thread
+    answer: Future[Said]
+    thread: threading.Thread | None = None
 
 
 class RemoteCaptioner(Captioner):
@@ -61,7 +66,8 @@ class RemoteCaptioner(Captioner):
 
     As many pictures are held at most. The caption told to a request as the one before is that of
     the picture as many places earlier, or of the last before it that has one: the same each time,
-    however fast the answers come.
+    however fast the answers come. For answers that an earlier run was given nobody is asked, and
+    no connection is made.
     """
 
     name = "remote"
@@ -72,6 +78,7 @@ class RemoteCaptioner(Captioner):
     def __init__(self, options: Options, retrying: Retrying | None = None) -> None:
         self.tally = Tally()
         self._options, self._retrying, self._fence = options, retrying, new_fence()
+        self.notebook: Notebook = Notebook(self._fence, options.tiles)
         self._lock = threading.Lock()
         self._chat: RemoteChat | None = None
         self._closed = False
@@ -80,9 +87,8 @@ class RemoteCaptioner(Captioner):
         """Yield a caption for each request. Raises: OptionError, BackendMissing, BackendFailed.
 
         When no more can be expected, or no more pictures come, what was asked already is still
-        yielded: it may be paid for.
+        yielded: it may be paid for. When a cap is reached, so is what was kept.
         """
-        chat = self._open()
         many = self._options.api_requests
         flights: deque[_Flight] = deque()
         previous: Caption | None = None
@@ -95,26 +101,26 @@ class RemoteCaptioner(Captioner):
                     caption, failed = self._landed(flights[0])
                     flights.popleft()
                     previous, failure = previous if caption.error else caption, failure or failed
-                    more = more and failure is None
+                    more = more and self.notebook.may_go_on_after(failure)
                     yield caption
                     continue
                 try:
                     request = next(source, None)
-                except VidsumError as exc:
-                    failure, request = exc, None
-                more = request is not None
-                if request is not None:
-                    flights.append(self._flight(chat, request, previous))
+                    more = request is not None
+                    if request is not None:
+                        flights.append(self._flight(request, previous, failure))
                     del request  # the picture lives as long as its request is under way
+                except VidsumError as exc:
+                    failure, more = exc, False
         finally:
-            _leave(chat, [flight.thread for flight in flights])
+            self._leave([flight.thread for flight in flights if flight.thread is not None])
         if failure is not None:
             raise failure
 
     def close(self) -> None:
         """End what is under way and let go of the connections; may be called twice."""
         with self._lock:
-            self._closed, chat, self._chat = True, self._chat, None
+            self._closed, chat = True, self._chat
         if chat is not None:
             chat.close()
 
@@ -132,18 +138,32 @@ class RemoteCaptioner(Captioner):
         return chat
 
     def _flight(
-        self, chat: RemoteChat, request: CaptionRequest, previous: Caption | None
+        self, request: CaptionRequest, previous: Caption | None, refusal: VidsumError | None
     ) -> _Flight:
-        """Send a request off in a thread of its own.
+        """Send a request off in a thread of its own, unless its answer is kept.
 
         Python does not wait for it at the end: looking up a name or reaching a host can take long,
-        and nothing can end that.
+        and nothing can end that. After a ``refusal`` nothing is sent any more.
+        Raises: OptionError, BackendMissing, BackendFailed, with the first that is sent.
         """
-        answer: Future[str] = Future()
+        assert request.image is not None
+        before = None if request.alone else previous
+        asked = caption_prompt(request, before, self._options, self._fence)
+        most = LOOK_TOKENS if request.question else ANSWER_TOKENS
+        key = self.notebook.key(asked, request.image, most)
+        answer: Future[Said] = Future()
+        kept = self.notebook.find(key)
+        if kept is not None or refusal is not None:
+            if kept is not None:
+                answer.set_result(kept)
+            else:
+                answer.set_exception(refusal)
+            return _Flight(request.sample, answer)
+        chat = self._open()
 
         def fly() -> None:
             try:
-                answer.set_result(self._ask(chat, request, previous))
+                answer.set_result(self._ask(chat, request, asked, most, key))
             except BaseException as exc:  # noqa: BLE001 - whoever waits for the answer gets it
                 answer.set_exception(exc)
 
@@ -151,41 +171,43 @@ class RemoteCaptioner(Captioner):
         thread.start()
         return _Flight(request.sample, answer, thread)
 
-    def _ask(self, chat: RemoteChat, request: CaptionRequest, previous: Caption | None) -> str:
-        """Return a picture's caption, empty when the model has none. Runs in a thread."""
+    def _ask(
+        self, chat: RemoteChat, request: CaptionRequest, asked: CaptionPrompt, most: int, key: str
+    ) -> Said:
+        """Return what is said of a picture, once that is on the disk. Runs in a thread."""
         assert request.image is not None
-        before = None if request.alone else previous
-        asked = caption_prompt(request, before, self._options, self._fence)
-        most = LOOK_TOKENS if request.question else ANSWER_TOKENS
         reply = chat.complete(ChatRequest(
             asked.system, asked.prompt, (request.image,), max_tokens=most,
         ))  # fmt: skip
         letters = LOOK_LETTERS if request.question else CAPTION_LETTERS
-        return clean_caption(reply.text, cut=reply.finish == "length", letters=letters)
+        text = clean_caption(reply.text, cut=reply.finish == "length", letters=letters)
+        said = Said(text, chat.model)
+        self.notebook.write(key, said)
+        return said
 
     def _landed(self, flight: _Flight) -> tuple[Caption, VidsumError | None]:
         """Wait for an answer; return its caption, and the error after which no more will come."""
         sample = flight.sample
         failure: VidsumError | None = None
+        said, error = Said("", self._chat.model if self._chat is not None else None), None
         try:
-            text = flight.answer.result()
-            error = None if text else "the model gave no words"
+            said = flight.answer.result()
+            error = None if said.text else "the model gave no words"
         except RequestFailed as exc:
-            text, error = "", exc.message
+            error = exc.message
         except (BackendFailed, BudgetReached) as exc:
-            text, error, failure = "", exc.message, exc
-        model = self._chat.model if self._chat is not None else None
-        return Caption(sample.index, sample.time_s, text, self.name, error, model), failure
+            error, failure = exc.message, exc
+        caption = Caption(sample.index, sample.time_s, said.text, self.name, error, said.model)
+        return caption, failure
 
+    def _leave(self, threads: list[threading.Thread]) -> None:
+        """End requests whose answers nobody waits for any more.
 
-def _leave(chat: RemoteChat, threads: list[threading.Thread]) -> None:
-    """End requests whose answers nobody waits for any more.
-
-    More than once, for one may only be about to begin; what does not end is left behind.
-    """
-    for _ in range(_LEAVE_TRIES):
-        threads = [thread for thread in threads if thread.is_alive()]
-        if not threads:
-            return
-        chat.call_off()
-        threads[0].join(_LEAVE_S)
+        More than once, for one may only be about to begin; what does not end is left behind.
+        """
+        for _ in range(_LEAVE_TRIES):
+            threads = [thread for thread in threads if thread.is_alive()]
+            if not threads or self._chat is None:  # without it nothing was ever sent
+                return
+            self._chat.call_off()
+            threads[0].join(_LEAVE_S)

@@ -18,6 +18,10 @@ _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _TIMES = {"h": "hours", "d": "days", "w": "weeks"}
 _LENGTH = re.compile(r"(\d{1,4})([hdw])", re.ASCII)
 _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([kmgt]?b)?", re.IGNORECASE | re.ASCII)
+_CALLED = {
+    "evidence": "what was seen and heard, whole", "answer": "answers", "caption": "captions",
+    "reading": "pictures read", "heard": "blocks of speech",
+}  # fmt: skip
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,6 +38,9 @@ def cache() -> None:
 def list_kept(as_json: bool) -> None:
     """Show what is kept of each video, the one used last first, and how much it takes.
 
+    Pieces are captions, pictures read and blocks of speech, kept one by one, so that a run that
+    was cut short goes on from them.
+
     Example: vidsum cache list
     """
     from vidsum.cli.output import write_stdout
@@ -49,6 +56,26 @@ def list_kept(as_json: bool) -> None:
         from vidsum.cli.showing import print_page
 
         print_page(_page())
+
+
+@cache.command()
+@click.option("--json", "as_json", is_flag=True, help="The same as one JSON object.")
+def size(as_json: bool) -> None:
+    """Show how many things of each kind are kept, and how much of the disk they take.
+
+    Example: vidsum cache size
+    """
+    from vidsum.cli.output import write_stdout
+    from vidsum.cli.showing import print_page
+    from vidsum.renderers.json import plain_json
+    from vidsum.store.content import default_path
+    from vidsum.store.housekeeping import file_bytes, kinds
+
+    path = default_path()
+    if as_json:
+        write_stdout(plain_json({"path": path, "bytes": file_bytes(path), "kinds": kinds(path)}))
+    else:
+        print_page(_sizes())
 
 
 @cache.command()
@@ -129,9 +156,30 @@ def _page() -> Page:
         return Page("Kept results", (Paragraph("Nothing is kept."),))
     rows = tuple(
         (one.name or "unknown", one.used_at[:10], str(one.evidence or ""), str(one.answers or ""),
+         str(one.captions + one.readings + one.heard + one.others or ""),
          size_text(one.stored_bytes))
         for one in kept
     )  # fmt: skip
-    head = ("video", "last used", "looked at", "answers", "size")
+    head = ("video", "last used", "looked at", "answers", "pieces", "size")
     total = f"{size_text(file_bytes(path))} in {shown(path)}"
-    return Page("Kept results", (Table(head, rows, figures=3), Paragraph(total, quiet=True)))
+    return Page("Kept results", (Table(head, rows, figures=4), Paragraph(total, quiet=True)))
+
+
+def _sizes() -> Page:
+    from vidsum.cli.modelchoice import size_text
+    from vidsum.renderers.blocks import Page, Paragraph, Table
+    from vidsum.store.content import default_path
+    from vidsum.store.housekeeping import file_bytes, kinds
+    from vidsum.wording import number, shown
+
+    path = default_path()
+    kept = kinds(path)
+    if not kept:
+        return Page("Kept results", (Paragraph("Nothing is kept."),))
+    rows = tuple(
+        (_CALLED.get(one.kind, one.kind), number(one.things), size_text(one.stored_bytes))
+        for one in kept
+    )
+    total = f"{size_text(file_bytes(path))} in {shown(path)}"
+    table = Table(("what", "how many", "size"), rows, figures=2)
+    return Page("Kept results", (table, Paragraph(total, quiet=True)))

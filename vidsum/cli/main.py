@@ -20,6 +20,7 @@ from vidsum.cli.models import models
 from vidsum.cli.output import ReaderGone
 from vidsum.cli.report import say, say_error
 from vidsum.cli.summarize import summarize
+from vidsum.cli.watch import watch
 from vidsum.errors import EXIT_INTERRUPTED, EXIT_OK, EXIT_UNEXPECTED, VidsumError
 
 
@@ -37,13 +38,14 @@ def cli() -> None:
     vidsum ledger show --run last    what the last run did cost, by modality
     vidsum estimate talk.mp4         what it would cost, before anything is spent
     vidsum cache list                what is kept of which video, and how to make room
+    vidsum watch inbox/              a summary of every video that is dropped there
     vidsum doctor                    which engines would work, and what would be better
 
     VIDEO alone means summarize; its options: vidsum summarize --help.
 
     Exit codes: 0 ok, 1 a bug, 2 wrong options or config, 3 media unreadable or refused,
     4 something is not installed, 5 a backend failed, 6 a cap left something out, 7 partial,
-    8 output cannot be written, 130 interrupted.
+    8 output cannot be written, 75 another watcher has the folder, 130 interrupted.
     """
 
 
@@ -53,6 +55,7 @@ cli.add_command(estimate)
 cli.add_command(models)
 cli.add_command(ledger)
 cli.add_command(cache)
+cli.add_command(watch)
 cli.add_command(doctor)
 
 
@@ -88,7 +91,7 @@ def run(arguments: list[str]) -> int:
         return exc.exit_code
     except click.ClickException as exc:
         command = exc.ctx.command_path if isinstance(exc, click.UsageError) and exc.ctx else ""
-        hint = f" Try {command} --help." if command else ""
+        hint = f" Try {command.strip()} --help." if command else ""
         say(f"error: {exc.format_message()}{hint}")
         return exc.exit_code
     except (KeyboardInterrupt, click.Abort):

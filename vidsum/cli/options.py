@@ -58,10 +58,11 @@ def common_options(command: Command) -> Command:
 
 def options_in_force(flags: Mapping[str, Any], config: Path | None) -> Options:
     """Return the options from flags, environment and config file. Raises: OptionError."""
-    return resolve(flags, os.environ, _config_file(config))
+    return resolve(flags, os.environ, config_file(config))
 
 
-def _config_file(given: Path | None) -> Path:
+def config_file(given: Path | None) -> Path:
+    """Return the config file: the one given, else the user's own. Raises: OptionError."""
     named = given or (Path(env) if (env := os.environ.get("VIDSUM_CONFIG")) else None)
     if named is not None:
         if not named.is_file():

@@ -27,6 +27,7 @@ from vidsum.costs.ledger_schema import (
 from vidsum.data import Entry
 from vidsum.db import connect, migrate, refusals, transaction
 from vidsum.errors import OptionError
+from vidsum.failpoints import failpoint
 from vidsum.home import state_folder
 
 if TYPE_CHECKING:
@@ -139,12 +140,12 @@ class Ledger(Journal):
 
     def write_all(self, entries: Sequence[Entry]) -> None:
         """See :class:`Journal`."""
-        with self._writing() as connection:
+        with self._writing(_step(entries[0]) if entries else "none") as connection:
             connection.executemany(INSERT, map(values_of, entries))
 
     def reserve(self, entry: Entry, caps: DayCaps) -> None:
         """See :class:`Journal`. The day is added up and the line written while no other writes."""
-        with self._writing() as connection:
+        with self._writing(_step(entry)) as connection:
             if caps:
                 caps.check(entry, self._spent_so_far(connection, entry.ts_utc))
             connection.execute(INSERT, values_of(entry))
@@ -218,7 +219,7 @@ class Ledger(Journal):
         """Write down how long a compute unit took here, and return that. Raises: OutputError."""
         done = Calibration(ts_utc=stamp(), machine=machine, model=model, s_per_cu=s_per_cu,
                            method=method, details=dict(details or {}))  # fmt: skip
-        with self._writing() as connection:
+        with self._writing("calibrate") as connection:
             connection.execute(
                 "INSERT INTO calibrations (ts_utc, machine, model, s_per_cu, method, details_json) "
                 "VALUES (?, ?, ?, ?, ?, ?)",
@@ -275,15 +276,21 @@ class Ledger(Journal):
             yield self._connection
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection within a transaction. Raises: OutputError, ValueError."""
+    def _writing(self, step: str) -> Iterator[sqlite3.Connection]:
+        """Give the connection within a transaction. Raises: OutputError, ValueError.
+
+        ``step`` names the fail points before and after the commit.
+        """
         import sqlite3
 
         if self._reading:
             raise ValueError("this ledger is open for reading only")
         try:
-            with self._connected() as connection, transaction(connection, self.path):
-                yield connection
+            with self._connected() as connection:
+                with transaction(connection, self.path):
+                    yield connection
+                    failpoint(f"ledger.{step}.before")
+                failpoint(f"ledger.{step}.after")
         except (sqlite3.IntegrityError, OverflowError) as exc:
             raise ValueError(f"the ledger does not take this line: {exc}") from exc
 
@@ -300,6 +307,16 @@ class Ledger(Journal):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _step(entry: Entry) -> str:
+    """Return what to call the writing of a line: ``settle`` a call, ``close_stage``, ``save``."""
+    match entry.kind:
+        case "call":
+            return entry.phase
+        case "saving":
+            return "save"
+    return f"{'open' if entry.phase == 'reserve' else 'close'}_{entry.kind}"
 
 
 def _spent(connection: sqlite3.Connection, ts_utc: str) -> Spent:

@@ -23,6 +23,7 @@ import av
 
 from vidsum.media import policy, wire
 from vidsum.media.audio import windows
+from vidsum.media.breakoff import how_it_ends
 from vidsum.media.opening import (
     Beat,
     Refused,
@@ -33,7 +34,7 @@ from vidsum.media.opening import (
     readable,
 )
 from vidsum.media.plan import Grid, Moments, Times
-from vidsum.media.probe import check_video_codec, probe
+from vidsum.media.probe import check_video_stream, probe
 from vidsum.media.sampler import Sampler
 from vidsum.media.textpackets import text_packets
 
@@ -74,14 +75,14 @@ class _Beat:
 def _probe(request: Request, path: Path, out: BinaryIO) -> wire.Header:
     with open_input(path) as container:
         info = probe(container, path)
-    _limit_cpu(info["duration_s"])
+    _limit_cpu(info["duration_s"], path.stat().st_size)
     return {"info": info}
 
 
 def _frames(request: Request, path: Path, out: BinaryIO) -> wire.Header:
     with open_input(path) as container:
         stream = next(s for s in container.streams.video if not is_cover(s))
-        check_video_codec(stream)
+        check_video_stream(stream)
         origin_s = clock_origin_s(container)
         beat = _Beat(out)
         sampler = Sampler(container, stream, _times(request), request["side_px"], origin_s, beat)
@@ -89,7 +90,8 @@ def _frames(request: Request, path: Path, out: BinaryIO) -> wire.Header:
             height, width, _ = frame.image.shape
             header = {"sample": asdict(frame.sample), "height": height, "width": width}
             wire.write(out, header, frame.image.tobytes())
-    report = asdict(sampler.report)
+        end = how_it_ends(path, container.format.name)
+    report = asdict(sampler.report) | asdict(end)
     return {"report": report | {"file_end_s": _file_end_s(request, path, report["end_s"], beat)}}
 
 
@@ -165,14 +167,19 @@ def _limit(limits: policy.DecodePolicy) -> None:
             resource.setrlimit(kind, (top, top))
         except (ValueError, OSError):
             continue  # macOS has no address-space limit; the others still hold
-    _limit_cpu(None)
+    _limit_cpu(None, None)
 
 
-def _limit_cpu(duration_s: float | None) -> None:
-    """Set the CPU limit for a video of this length; an unknown length counts as ten hours."""
+def _limit_cpu(duration_s: float | None, size_bytes: int | None) -> None:
+    """Set the CPU limit for a video of this length; an unknown length counts as ten hours.
+
+    A length that the file has not the bytes for is not believed.
+    """
     limits = policy.DecodePolicy()
     used = time.process_time()
     length_s = 36_000.0 if duration_s is None else duration_s
+    if size_bytes is not None:
+        length_s = min(length_s, size_bytes / limits.fewest_bytes_per_s)
     soft = int(used + limits.cpu_base_s + limits.cpu_per_video_s * length_s)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     top = soft if hard == resource.RLIM_INFINITY else min(soft, hard)

@@ -27,9 +27,12 @@ _HOLE_OF_UNKNOWN_S = 30 * 3600.0
 def longest_hole_s(duration_s: float | None) -> float:
     """Return how long nothing may come: an hour, or all of the time that the file says it lasts.
 
-    Cameras that record movement only and static screens do leave holes of hours.
+    Cameras that record movement only and static screens do leave holes of hours. A damaged header
+    that promises years is believed for 30 hours: each look in a hole is a picture that is sent.
     """
-    return _HOLE_OF_UNKNOWN_S if duration_s is None else max(_HOLE_S, duration_s)
+    if duration_s is None:
+        return _HOLE_OF_UNKNOWN_S
+    return min(max(_HOLE_S, duration_s), _HOLE_OF_UNKNOWN_S)
 
 
 def steady(packets: Iterable[Packet], hole_s: float) -> Iterator[Packet]:

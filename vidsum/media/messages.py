@@ -24,7 +24,8 @@ class FramesReport:
     """What the sampler met, once it is through. Times in seconds on the video's clock.
 
     ``lost`` are target times for which no picture could be decoded; ``file_end_s`` is where the
-    last packet of any stream ends.
+    last packet of any stream ends. ``breaks_off`` and ``missing_share`` (0…1 of the bytes, None if
+    nobody can know) tell of files that end before their container does.
     """
 
     end_s: float = 0.0
@@ -33,6 +34,8 @@ class FramesReport:
     decoded: int = 0
     broken_packets: int = 0
     lost: list[float] = field(default_factory=list)
+    breaks_off: bool = False
+    missing_share: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

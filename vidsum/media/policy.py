@@ -29,8 +29,9 @@ AUDIO_CODECS = frozenset({
 
 TEXT_CODECS = frozenset({"subrip", "mov_text", "webvtt", "ass", "text"})
 
-MAX_PIXELS = 64_000_000
-"""Largest picture that is decoded. Source: the project's design, a decompression-bomb bound."""
+MAX_PIXELS = 64_000_000 - 1
+"""Largest picture that is decoded: 64 million pixels and more are refused. Source: the project's
+design, a decompression-bomb bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +39,16 @@ class DecodePolicy:
     """Limits of one decode process.
 
     The CPU limit grows with the video (``cpu_base_s + cpu_per_video_s × duration``): slow
-    codecs on slow machines stay under it, an endless loop does not. ``stall_s`` is how long the
-    process may say nothing at all.
+    codecs on slow machines stay under it, an endless loop does not. A duration that leaves fewer
+    than ``fewest_bytes_per_s`` is damage: that little is no picture that takes time to decode.
+    ``stall_s`` is how long the process may say nothing at all.
     """
 
     address_space_bytes: int = 6 * 1024**3
     open_files: int = 64
     cpu_base_s: int = 300
     cpu_per_video_s: float = 20.0
+    fewest_bytes_per_s: float = 100.0
     stall_s: float = 120.0
 
 

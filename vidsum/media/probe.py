@@ -28,6 +28,8 @@ _TAGS = (
     "com.apple.quicktime.model", "make", "model",
 )  # fmt: skip
 _MAX_TAG_CHARS = 2000
+_LONGEST_TICK_S = 3600
+_OVER_THE_LIMIT = re.compile(r"Picture size (\d{1,9})x(\d{1,9}) exceeds specified max pixel")
 
 
 def probe(container: InputContainer, path: Path) -> dict[str, Any]:
@@ -53,16 +55,32 @@ def probe(container: InputContainer, path: Path) -> dict[str, Any]:
 
 def _check_codecs(videos: list[av.VideoStream], sounds: list[av.AudioStream]) -> None:
     for stream in videos[:1]:
-        check_video_codec(stream)
+        check_video_stream(stream)
+        _check_size(stream)
     if not videos and not sounds:
         raise Refused("it has neither pictures nor sound")
 
 
-def check_video_codec(stream: av.VideoStream) -> None:
-    """Raise Refused for a codec that is not decoded."""
+def check_video_stream(stream: av.VideoStream) -> None:
+    """Raise Refused for a codec that is not decoded, and for a clock that no look could follow."""
     name = codec_name(stream)
     if name not in policy.VIDEO_CODECS:
         raise Refused(f"its video codec ({name}) is not on vidsum's list")
+    if stream.time_base is not None and stream.time_base > _LONGEST_TICK_S:
+        raise Refused("the clock of its pictures is damaged (one picture would last for hours)")
+
+
+def _check_size(stream: av.VideoStream) -> None:
+    """Raise Refused for pictures that are never decoded: that is no damage, and is said so."""
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > policy.MAX_PIXELS:
+        raise _too_large(width, height)
+
+
+def _too_large(width: int, height: int) -> Refused:
+    most = (policy.MAX_PIXELS + 1) // 1_000_000
+    return Refused(f"its pictures are too large ({width}x{height} pixels; vidsum decodes less "
+                   f"than {most} million)")  # fmt: skip
 
 
 def _duration_s(container: InputContainer) -> float | None:
@@ -104,7 +122,10 @@ def _stream_duration_s(stream: av.VideoStream) -> float | None:
 
 
 def _first_picture(container: InputContainer, stream: av.VideoStream) -> av.VideoFrame | None:
-    """Decode one picture: only a decoded picture tells how it is rotated."""
+    """Decode one picture: only a decoded picture tells how it is rotated.
+
+    Raises: Refused for one that is too large, where the header did not tell.
+    """
     stream.codec_context.options = {"max_pixels": str(policy.MAX_PIXELS)}
     stream.codec_context.thread_count = 1
     try:
@@ -113,7 +134,9 @@ def _first_picture(container: InputContainer, stream: av.VideoStream) -> av.Vide
                 return frame
             if number > _FIRST_PICTURE_PACKETS:
                 return None
-    except av.error.FFmpegError:
+    except av.error.FFmpegError as exc:
+        if found := _OVER_THE_LIMIT.search(str(exc.log)):
+            raise _too_large(int(found[1]), int(found[2])) from exc
         return None
     return None
 

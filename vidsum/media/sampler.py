@@ -39,6 +39,8 @@ H.264 and HEVC allow, so that nothing still to come is shown before the first of
 _SUBSTITUTE_S = 0.5
 """How far off the neighbour of a picture that never comes out of the decoder may be. Pictures
 that are hidden on purpose (VP8) have one a frame away; in a damaged stretch there is none."""
+_LONGEST_STEP_S = 3600.0
+"""How long the last picture may stay where only the ones before it, or a header, tell."""
 _NO_KEYFRAME_AFTER = 500
 """After this many packets without a keyframe (intra refresh, broken flags) decode anyway."""
 
@@ -91,7 +93,7 @@ class Sampler:
             round(max(times.near_s, _SUBSTITUTE_S) / (self._base or 1)),
         )
         rate = stream.average_rate
-        self._step_s = 1 / float(rate) if rate else 0.04
+        self._step_s = min(1 / float(rate), _LONGEST_STEP_S) if rate else 0.04
         self._k = 0
         self.report = SamplerReport()
 
@@ -183,7 +185,7 @@ class Sampler:
         if not times:
             return self.report.end_s
         if len(times) > 1:
-            self._step_s = max(1e-3, times[-1] - times[-2])
+            self._step_s = min(max(1e-3, times[-1] - times[-2]), _LONGEST_STEP_S)
         last_s, packet = visible[-1]
         if last_s == times[-1] and packet.duration:
             return last_s + packet.duration * self._base

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import stat
 from pathlib import Path
@@ -34,12 +35,7 @@ _GENERAL_HINT = "Give the path of a video or sound file."
 def check_input(path: Path) -> None:
     """Raise MediaError, with the cause in plain words, for what is surely no media file."""
     name = shown(path)
-    if str(path) == "-":
-        raise MediaError("A video cannot be read from a pipe.", "Save it to a file first.")
-    if _ADDRESS.match(str(path)):
-        address = name.replace(":/", "://", 1)  # a path has lost one of the strokes
-        raise MediaError(f"{address} is an address: vidsum fetches nothing.",
-                         "Download it first, with yt-dlp for example.")  # fmt: skip
+    _check_no_file(path, name)
     try:
         info = path.stat()
         if stat.S_ISDIR(info.st_mode):
@@ -59,6 +55,18 @@ def check_input(path: Path) -> None:
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
         raise MediaError(f"{name} cannot be opened: {reason}.", _GENERAL_HINT) from exc
     _check_head(name, head)
+
+
+def _check_no_file(path: Path, name: str) -> None:
+    """Raise MediaError for what stands for no file, unless there is a file of that very name."""
+    if os.path.lexists(path):
+        return
+    if str(path) == "-":
+        raise MediaError("A video cannot be read from a pipe.", "Save it to a file first.")
+    if _ADDRESS.match(str(path)):
+        address = name.replace(":/", "://", 1)  # a path has lost one of the strokes
+        raise MediaError(f"{address} is an address: vidsum fetches nothing.",
+                         "Download it first, with yt-dlp for example.")  # fmt: skip
 
 
 def _check_head(name: str, head: bytes) -> None:

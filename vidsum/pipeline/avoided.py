@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from vidsum import registry
 from vidsum.costs.bookkeeping import priced
-from vidsum.costs.totals import totals
+from vidsum.costs.totals import Key, totals
 from vidsum.costs.units import cu
-from vidsum.data import Evidence, MediaInfo, Modality, Need, Saving, Span, Total, Transcript
+from vidsum.data import (
+    Entry,
+    Evidence,
+    MediaInfo,
+    Modality,
+    Need,
+    Saving,
+    Span,
+    Sum,
+    Total,
+    Transcript,
+)
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen
 from vidsum.pipeline.speech import RECOGNISERS
@@ -49,8 +60,34 @@ def book(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -
 
 def stages_spent(run: Run) -> tuple[StageSpent, ...]:
     """Return what the stages took whose work is kept."""
-    stages = totals(run.meter.book.lines(), lambda line: line.stage)
+    stages = taken_in_all(run.meter.book.lines(), lambda line: line.stage)
     return tuple(StageSpent(name, stages[name]) for name in _GATHERING if name in stages)
+
+
+def taken_in_all(lines: Iterable[Entry], key: Callable[[Entry], Key]) -> dict[Key, Total]:
+    """Return the totals of what evidence took, pieces that were kept by earlier runs included.
+
+    What those took is unknown here, but for the money of a model on this machine: it takes none.
+    """
+    every = tuple(lines)
+    groups = totals(every, key)
+    for line in every:
+        if line.kind == "saving" and line.avoided_by == "resume":
+            free, count = line.avoided_usd_nano == 0, line.avoided_calls or 0
+            was = groups.get(key(line), Total())
+            groups[key(line)] = replace(
+                was, calls=was.calls + count, wall_s=_less_known(was.wall_s, 1),
+                cpu_s=_less_known(was.cpu_s, 1), joules=_less_known(was.joules, 1),
+                input_tokens=_less_known(was.input_tokens, count),
+                output_tokens=_less_known(was.output_tokens, count),
+                cu=_less_known(was.cu, count),
+                usd_nano=was.usd_nano if free else _less_known(was.usd_nano, count),
+            )  # fmt: skip
+    return groups
+
+
+def _less_known(figure: Sum, missing: int) -> Sum:
+    return replace(figure, unknown=figure.unknown + missing)
 
 
 def book_kept(run: Run, evidence: Evidence, stages: Sequence[StageSpent], who: str) -> None:

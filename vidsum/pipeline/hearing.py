@@ -20,12 +20,14 @@ from vidsum.errors import (
     VidsumError,
 )
 from vidsum.events import StageFinished, StageStarted
+from vidsum.media.process import Decoder
+from vidsum.pipeline.resuming import KeptSpeech
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.schedule import must_wait, with_threads
 from vidsum.pipeline.speech import request_for
 from vidsum.pipeline.thinning import Thinned
 from vidsum.registry import Work
-from vidsum.transcribers.protocol import Heard, Transcriber
+from vidsum.transcribers.protocol import Heard, Transcriber, TranscriptRequest
 from vidsum.wording import clock
 
 LANE = "hearing"
@@ -149,13 +151,8 @@ class Hearing:
 
     def _ask(self, transcriber: Transcriber) -> Transcript | None:
         run = self._run
-        request, opened = request_for(run, self._info)
-        request = replace(
-            request,
-            warn=lambda message: run.note("subtitles", message),
-            heard=self._recognised,
-            hears=self._thinned.hears,
-        )
+        kept = KeptSpeech(run, transcriber, LANE)
+        request, opened = self._request(kept)
         clock = self._cpu_clock(transcriber.work)
         stage = run.meter.stage("transcript", "audio", transcriber.name, clock, LANE)
         with stage as account:
@@ -178,8 +175,33 @@ class Hearing:
                     segments=len(found.segments) if found else 0, **transcriber.tally.counts
                 )
                 if found is not None and found.heard_s is not None:
-                    account.add(audio_s=found.heard_s, speech_s=found.speech_s or 0.0)
+                    heard_s, speech_s = kept.new_s(found.heard_s, found.speech_s or 0.0)
+                    account.add(audio_s=heard_s, speech_s=speech_s)
+        kept.book()
         return found
+
+    def _request(self, kept: KeptSpeech) -> tuple[TranscriptRequest, list[Decoder]]:
+        """Return what to ask for: only what no earlier run has heard."""
+        request, opened = request_for(self._run, self._info)
+        if kept.resume is not None:
+            kept.tell()
+            self._thinned.skip(kept.resume.speech_s)
+            self._recognised(kept.resume)
+
+        def take(heard: Heard) -> None:
+            kept.take(heard)
+            self._recognised(heard)
+
+        def hears(speech_s: float) -> bool:
+            found = self._thinned.hears(speech_s)
+            if not found:
+                kept.stop()
+            return found
+
+        return replace(
+            request, warn=lambda message: self._run.note("subtitles", message), heard=take,
+            hears=hears, resume=kept.resume, answers=kept.answers, reused=kept.reuse,
+        ), opened  # fmt: skip
 
     def _cpu_clock(self, work: Work) -> Clock | None:
         """Return what to measure by: a recogniser has threads of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 
 from vidsum.data import ModalityCost
@@ -31,3 +32,10 @@ class Memory:
     mark: tuple[int, ...] | None = None
     gathered: Gathered | None = None
     told: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def must_tell(self) -> bool:
+        """Say, once and to one thread alone, that the user is to be told of the store's trouble."""
+        with self._lock:
+            first, self.told = not self.told, self.told or bool(self.store.trouble)
+            return first and self.told

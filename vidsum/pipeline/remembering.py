@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,6 @@ from typing import Final
 from vidsum import tokens
 from vidsum.backends.providers import RemoteTask
 from vidsum.captioners.protocol import most_looks
-from vidsum.costs.totals import totals
 from vidsum.data import Evidence, MediaInfo, ModalityCost, Span, Transcript
 from vidsum.errors import VidsumError
 from vidsum.events import Noted
@@ -20,10 +19,11 @@ from vidsum.pipeline import avoided
 from vidsum.pipeline.memory import Gathered, Memory
 from vidsum.pipeline.planning import engine_names, fitted, known_rates
 from vidsum.pipeline.run import Run
-from vidsum.pipeline.sameness import evidence_key, hashed, model_identity
+from vidsum.pipeline.sameness import FORM, evidence_key, hashed, model_identity
 from vidsum.planner.estimate import estimate, facts_precisely, quoted
 from vidsum.planner.fit import check_priced
 from vidsum.reasoner.basis import captioned_by_model
+from vidsum.store import answers
 from vidsum.store.answers import KeptAnswers
 from vidsum.store.records import from_record, to_record
 from vidsum.store.unusable import keep_unusable
@@ -149,9 +149,12 @@ def plan_summary(run: Run, evidence: Evidence) -> None:
 
 
 def answers_for(
-    run: Run, engine: str, task: RemoteTask = "reason"
+    run: Run, engine: str, task: RemoteTask = "reason", *, kind: str = answers.KIND
 ) -> KeptAnswers | None:  # fmt: skip
-    """Return where the answers of an engine's model are kept; None where they are not."""
+    """Return where the answers of an engine's model are kept; None where they are not.
+
+    Those of a ``kind`` of its own are too old when vidsum looks or listens in another way.
+    """
     if not (run.options.cache and run.recorded):
         return None
     try:
@@ -160,10 +163,21 @@ def answers_for(
         return None  # whoever asks that model will say what is missing
     if not identity:
         return None
+    forms = [] if kind == answers.KIND else [FORM]
+    return keeper(run, kind, [*forms, engine, identity])
+
+
+def keeper(run: Run, kind: str, scope: Sequence[object]) -> KeptAnswers | None:
+    """Return where a run keeps things of a kind; None where it keeps nothing.
+
+    ``scope``: what tells whoever makes these things from any other.
+    """
+    if not (run.options.cache and run.recorded):
+        return None
     memory = run.memory
-    return KeptAnswers(memory.store, hashed([engine, identity]),
-                       run.meter.book.identity.video_sha256, file_name(run.path),
-                       lambda: _tell_trouble(run, memory))  # fmt: skip
+    return KeptAnswers(memory.store, hashed(scope), run.meter.book.identity.video_sha256,
+                       file_name(run.path), lambda: _tell_trouble(run, memory),
+                       kind=kind)  # fmt: skip
 
 
 def unusable(run: Run) -> Callable[[str], str | None]:
@@ -222,7 +236,9 @@ def _mark(path: Path) -> tuple[int, ...] | None:
 
 def _costs(run: Run) -> tuple[ModalityCost, ...]:
     """Return what gathering took by modality, as a receipt has it."""
-    groups = totals(run.meter.book.lines(), lambda line: (line.modality, line.direction))
+    groups = avoided.taken_in_all(
+        run.meter.book.lines(), lambda line: (line.modality, line.direction)
+    )
     return tuple(ModalityCost(*key, took) for key, took in groups.items() if key[0] in _GATHERING)
 
 
@@ -237,8 +253,7 @@ def _renamed(evidence: Evidence, path: Path) -> Transcript:
 
 def _tell_trouble(run: Run, memory: Memory) -> None:
     """Say once that nothing can be kept, and why."""
-    if memory.store.trouble and not memory.told:
-        memory.told = True
+    if memory.must_tell():
         run.listen(Noted("warning", f"What is found is not kept for later: {memory.store.trouble}"))
 
 

@@ -65,7 +65,7 @@ def evidence_key(video_sha256: str, info: MediaInfo, engines: Engines, options: 
         "video": video_sha256,
         "options": {name: getattr(options, name) for name in sorted(CHANGES)},
         "transcribers": [[name, model_identity("speech", name, options)] for name in heard],
-        "reader": engines.reader and [engines.reader.name, _libraries(engines.reader.name)],
+        "reader": engines.reader and [engines.reader.name, libraries(engines.reader.name)],
         "captioner": [captioner, model_identity("caption", captioner, options)],
         "prompt": None if captioner == "builtin" else _prompt(options),
         "subtitles": list(_sidecars(info.path)) if "subtitles" in heard else [],
@@ -84,7 +84,7 @@ def model_identity(task: RemoteTask, engine: str, options: Options) -> list[Any]
     if engine in ("local", "whisper"):
         mmproj = options.mmproj if task == "caption" else None
         files = _files(find(task, getattr(options, f"{task}_model"), mmproj))
-        return [*_libraries(engine), *map(_file, files)]
+        return [*libraries(engine), *map(_file, files)]
     if engine == "remote":
         name = getattr(options, f"{task}_model") or _served(task, options)
         return [endpoint(options.api_for(task)).base_url, name]
@@ -120,7 +120,7 @@ def _file(path: Path) -> list[Any]:
     return [path.name, found.st_size, found.st_mtime_ns, ends.hexdigest()]
 
 
-def _libraries(engine: str) -> list[str | None]:
+def libraries(engine: str) -> list[str | None]:
     """Return the versions of what an engine computes with; None for what is not installed."""
     return [_version(name) for name in _LIBRARIES.get(engine, ())]
 

@@ -29,6 +29,7 @@ from vidsum.media.plan import Grid
 from vidsum.media.process import Decoder
 from vidsum.ocr.overlay import constant_overlay, without
 from vidsum.ocr.protocol import TextReader
+from vidsum.pipeline import pieces
 from vidsum.pipeline.describing import Describer
 from vidsum.pipeline.hearing import Hearing
 from vidsum.pipeline.planning import Held, hold_for_summary, in_ranked_order, reading_ends_at
@@ -66,6 +67,7 @@ def see(run: Run, info: MediaInfo, hearing: Hearing | None = None) -> Seen:
     """
     with run.meter.stage("wait", "image", "captioner"):
         captioner = _captioner(run, hearing)
+        pieces.lend_notebook(run, captioner)
     run.on_stop(captioner.close)
     try:
         return _Eyes(run, info, captioner, hearing).look()
@@ -102,7 +104,7 @@ class _Eyes:
                           math.inf if options.end_s is None else options.end_s)  # fmt: skip
         reader = run.engines.reader
         self._reader: TextReader | None = (
-            None if reader is None else registry.load("reader", reader.name, options)
+            pieces.keeping(run, registry.load("reader", reader.name, options)) if reader else None
         )
         self._ranked = in_ranked_order(run, captioner.needs_pixels, reader is not None)
         self._reads_later = self._ranked and reader is not None and options.max_seconds is not None
@@ -135,6 +137,7 @@ class _Eyes:
             self._account()
         told = f"{len(self._observations)} kept, {len(self._dropped)} dropped"
         self._run.listen(StageFinished("looking", told))
+        pieces.tell(self._run, self._captioner, self._reader)
         return Seen(tuple(self._observations), tuple(self._dropped), tuple(sorted(overlay)),
                     self._report, self._stopped)  # fmt: skip
 
@@ -322,6 +325,10 @@ class _Eyes:
             "ocr": {"frames": kept, "calls": self._reader.calls if self._reader else 0},
             "describe": {"captions": self._describer.described, **self._captioner.tally.counts},
         }  # fmt: skip
+        self._record(counts)
+        pieces.book(self._run, self._captioner, self._reader)
+
+    def _record(self, counts: Mapping[str, Mapping[str, float]]) -> None:
         for name, account in self._accounts.items():
             account.add(**counts[name])
             wall_s, cpu_s = self._turns.taken(name)

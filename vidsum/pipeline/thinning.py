@@ -32,13 +32,21 @@ class Thinned:
         plan, budget = run.plan, run.meter.budget
         unsure = plan is not None and (not plan.fits or budget.caps.seconds is not None)
         self._total_s = run.speech_s if unsure else None
-        longest_s = run.passage_s or PASSAGE_S
-        self._share = Share(self._total_s, longest_s) if self._total_s else None
+        self._longest_s = run.passage_s or PASSAGE_S
+        self._share = Share(self._total_s, self._longest_s) if self._total_s else None
         left_s, share = budget.left_s or 0.0, _TIME_SHARE_ALONE if alone else _TIME_SHARE
         self._ends_at_s = left_s * (1 - share)
         self._desk: WatchedDesk | None = None
         self._ended = 0
-        self._passed_s = self._heard_s = self._done_s = self._latest_s = 0.0
+        self._passed_s = self._heard_s = self._done_s = self._latest_s = self._kept_s = 0.0
+
+    def skip(self, kept_s: float) -> None:
+        """Take note, before any is heard, of speech that an earlier run recognised: what the caps
+        leave is for the rest alone."""
+        self._kept_s = kept_s
+        if self._total_s is not None and self._share is not None:
+            self._total_s = max(_ROUNDING_S, self._total_s - kept_s)
+            self._share = Share(self._total_s, self._longest_s)
 
     def watch(self, desk: Desk) -> WatchedDesk:
         """Return the desk at which a recogniser books: its calls tell what speech takes."""
@@ -65,18 +73,19 @@ class Thinned:
         left_s = self._passed_s - self._heard_s
         if refusal:
             told = f"Speech after {clock(until_s)} was not recognised. {refusal}"
-            some = self._desk is not None and self._desk.ended > 0
+            some = self._kept_s or (self._desk is not None and self._desk.ended > 0)
             self._run.give_up(told if some else f"No speech was recognised. {refusal}")
-        elif left_s > _ROUNDING_S and not self._heard_s:
+        elif left_s > _ROUNDING_S and not (self._heard_s or self._kept_s):
             self._run.give_up("No speech was recognised: the cap leaves no room for it.")
         elif left_s > _ROUNDING_S:
+            all_s = self._kept_s + self._passed_s
             late = self._latest_s > _LATE_SHARE * self._passed_s
             spread = "; what was is spread over the whole time" if late else " to keep to the cap"
             self._run.give_up(
-                f"{number(round(left_s, 1))} of {number(round(self._passed_s, 1))} s of speech "
+                f"{number(round(left_s, 1))} of {number(round(all_s, 1))} s of speech "
                 f"were not recognised{spread}."
             )
-        self._passed_s = self._heard_s = self._latest_s = 0.0
+        self._passed_s = self._heard_s = self._latest_s = self._kept_s = 0.0
 
     def _now(self, total_s: float) -> float:
         """Return the share (0–1) of all speech that fits by what is known now."""
@@ -86,7 +95,8 @@ class Thinned:
             # Speech is asked for by the block: all before this one was recognised.
             self._ended, self._done_s = desk.ended, self._heard_s
         if desk is None or not self._done_s:
-            return self._run.plan.speech_share
+            # The plan's share is of all speech there is: what is kept costs nothing.
+            return min(1.0, self._run.plan.speech_share * (total_s + self._kept_s) / total_s)
         more_s = min(self._paid_s(desk), self._timely_s(desk))
         return min(1.0, (self._done_s + more_s) / total_s)
 

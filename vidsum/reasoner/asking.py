@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
@@ -37,6 +38,10 @@ _READ_SHARE: Final = 0.6
 at most on most languages, see :func:`vidsum.tokens.count`."""
 _LONG_TOKENS: Final = 1_000
 _ASCII: Final = bytes(range(128))
+_FILE_NAME: Final = re.compile(r'^(\{"id": "[a-z]+\d+", .*"source": "file name", "fact": ).*$', re.M)
+"""The line of a prompt that tells the file's name. No text in a video can look like it: there is no
+end of a line within a string of JSON."""
+_ANY_NAME: Final = r'\1"ANY NAME"}'
 _ANY_FENCE: Final = "=====TIMELINE====="
 """Stands for a run's random mark where a prompt is to be known again."""
 
@@ -140,9 +145,14 @@ class Asker:
         return found.content
 
     def _key(self, question: Question[T], prompt: str) -> str:
-        """Return what a question is known by: its prompt and its form, whatever the run's mark."""
+        """Return what a question is known by: its prompt and its form.
+
+        The run's mark does not count, nor does what the file is called: the same video under
+        another name is not paid for again.
+        """
         if self._fence:
             prompt = prompt.replace(self._fence, _ANY_FENCE)
+        prompt = _FILE_NAME.sub(_ANY_NAME, prompt)
         told = json.dumps([SYSTEM, prompt, question.schema(question.limits)])
         return hashlib.sha256(told.encode()).hexdigest()
 

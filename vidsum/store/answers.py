@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
 
 from vidsum.store.content import Store
 
-KIND = "answer"
+if TYPE_CHECKING:
+    from vidsum.data import Image
+
+KIND: Final = "answer"
+"""Of a reasoner, and of second looks. What else is kept in this way has a kind of its own."""
+CAPTION: Final = "caption"
+READING: Final = "reading"
 
 
 def _untold() -> None:
@@ -15,30 +22,44 @@ def _untold() -> None:
 
 
 class KeptAnswers:
-    """Texts by the key of what was asked, within a ``scope``: which model it is that answers.
+    """Texts of a kind by the key of what was asked, within a ``scope``: which model answers.
 
-    Fits the seam of the reasoners. ``troubled`` is called when the store may have failed.
+    Fits the seam of the reasoners. ``troubled`` is called when the store may have failed. May be
+    used from several threads. ``some``: something of this kind was kept of this video before.
     """
 
     def __init__(
         self, store: Store, scope: str, video_sha256: str | None, note: str = "",
-        troubled: Callable[[], None] = _untold,
+        troubled: Callable[[], None] = _untold, *, kind: str = KIND,
     ) -> None:  # fmt: skip
-        self._store, self._scope = store, scope
+        self._store, self._scope, self._kind = store, scope, kind
         self._video_sha256, self._note, self._troubled = video_sha256, note, troubled
+        self.some = video_sha256 is not None and store.holds(kind, video_sha256)
 
     def get(self, key: str) -> str | None:
         """Return what was kept under a key."""
-        body = self._store.get(KIND, self._within(key))
+        body = self._store.get(self._kind, self._within(key))
         self._troubled()
         return None if body is None else body.decode("utf-8", "surrogatepass")
 
     def put(self, key: str, text: str) -> None:
         """Keep a text; when this returns it is on the disk, or cannot be."""
-        self._store.put(KIND, self._within(key), text.encode("utf-8", "surrogatepass"),
+        self._store.put(self._kind, self._within(key), text.encode("utf-8", "surrogatepass"),
                         video_sha256=self._video_sha256, note=self._note)  # fmt: skip
         self._troubled()
 
     def _within(self, key: str) -> str:
         both = f"{len(self._scope)}\0{self._scope}\0{key}"
         return hashlib.sha256(both.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def picture_sha256(image: Image) -> str:
+    """Return what a picture is known by, in hex: its pixels, their order and their type.
+
+    image: of any shape and type; the one that a model is handed, not one that it is made of.
+    """
+    import numpy as np
+
+    digest = hashlib.sha256(f"{image.dtype.str} {image.shape}\0".encode())
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()

@@ -16,16 +16,21 @@ if TYPE_CHECKING:
     import sqlite3
 
 _BY_VIDEO: Final = """
-SELECT video_sha256, max(note), sum(kind = 'evidence'), sum(kind <> 'evidence'),
+SELECT video_sha256, max(note), sum(kind = 'evidence'), sum(kind = 'answer'),
+       sum(kind = 'caption'), sum(kind = 'reading'), sum(kind = 'heard'),
+       sum(kind NOT IN ('evidence', 'answer', 'caption', 'reading', 'heard')),
        sum(length(body)), min(made_at), max(used_at)
 FROM kept GROUP BY coalesce(video_sha256, kind || key) ORDER BY max(used_at) DESC, max(note)"""
+_BY_KIND: Final = """
+SELECT kind, count(*), sum(length(body)) FROM kept GROUP BY kind ORDER BY 3 DESC, kind"""
 _OLDEST_FIRST: Final = "SELECT rowid, length(body) FROM kept ORDER BY used_at, made_at, rowid"
 
 
 @dataclass(frozen=True, slots=True)
 class KeptVideo:
-    """What is kept of one video: how often it was looked at, how many answers, bytes on the disk.
+    """What is kept of one video: how often it was looked at, what of it piece by piece, and bytes.
 
+    ``heard`` counts blocks of recognised speech, ``others`` what a newer vidsum may keep.
     ``used_at`` is exact to a day.
     """
 
@@ -33,9 +38,22 @@ class KeptVideo:
     name: str
     evidence: int
     answers: int
+    captions: int
+    readings: int
+    heard: int
+    others: int
     stored_bytes: int
     made_at: str
     used_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeptKind:
+    """How many things of a kind are kept, and how many bytes of the disk they take."""
+
+    kind: str
+    things: int
+    stored_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +70,14 @@ def videos(path: Path) -> tuple[KeptVideo, ...]:
         return ()
     with contextlib.closing(connect(path, MIGRATIONS, reading=True)) as db, refusals(path):
         return tuple(KeptVideo(*row) for row in db.execute(_BY_VIDEO))
+
+
+def kinds(path: Path) -> tuple[KeptKind, ...]:
+    """Return what is kept by kind, what takes most first. Raises: OutputError."""
+    if not os.path.lexists(path):
+        return ()
+    with contextlib.closing(connect(path, MIGRATIONS, reading=True)) as db, refusals(path):
+        return tuple(KeptKind(*row) for row in db.execute(_BY_KIND))
 
 
 def file_bytes(path: Path) -> int:

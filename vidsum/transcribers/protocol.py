@@ -25,8 +25,12 @@ def _all(_: float) -> bool:
 class Heard:
     """How far a recogniser has come: enough to go on from there in another process.
 
-    Everything before ``until_s`` is settled: ``segments`` and ``rejected`` are final. ``speech_s``
-    and ``heard_s`` count from where the request began.
+    Everything before ``until_s`` is settled: ``segments`` and ``rejected`` are final, and those of
+    a later state begin with them. ``speech_s`` and ``heard_s`` count from where the request began.
+    ``ends_block``: sound is cut anew from here; to go on from any other state is to cut it in
+    another way than a run in one go does. The rest is what a remote recogniser has learnt: which
+    ``model`` it asks, how many ``answers`` came, which language was ``told`` first as long as
+    none is settled, whether the server ``tells_times`` and ``takes_blocks``.
     """
 
     until_s: float
@@ -35,6 +39,24 @@ class Heard:
     language: str | None = None
     speech_s: float = 0.0
     heard_s: float = 0.0
+    ends_block: bool = True
+    model: str | None = None
+    answers: int = 0
+    told: str | None = None
+    tells_times: bool = True
+    takes_blocks: bool = True
+
+
+class Answers(Protocol):
+    """Keeps what was answered, by a key of all that was asked."""
+
+    def get(self, key: str) -> str | None:
+        """Return what was kept under a key."""
+        ...
+
+    def put(self, key: str, text: str) -> None:
+        """Keep a text; when this returns it is on the disk, or cannot be."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +67,12 @@ class TranscriptRequest:
     ``audio_track`` counts from 1; None takes the default track. ``advanced`` is told the seconds
     of sound that are done, ``warn`` one line for each source that was there but unreadable.
     ``heard`` is told how far a recogniser has come, after each window; ``resume`` is such a state
-    of an earlier run of the same request, to go on from. ``word_times`` asks for words with times.
+    of an earlier run of the same request, at the end of a block, to go on from. ``answers`` keeps
+    what a server answered, ``reused`` is told the seconds of sound of each answer that was kept.
+    ``word_times`` asks for words with times.
     ``hears`` is asked before each stretch of so many seconds of speech whether to recognise it,
-    ``sending`` told the seconds of sound that are, once, however often they are heard.
+    ``sending`` told the seconds of sound that are, once, however often they are heard. That which
+    was answered in an earlier run is not among them.
     """
 
     info: MediaInfo
@@ -63,6 +88,8 @@ class TranscriptRequest:
     word_times: bool = False
     hears: Callable[[float], bool] = _all
     sending: Callable[[float], None] = _ignore
+    answers: Answers | None = None
+    reused: Callable[[float], None] = _ignore
 
 
 class Transcriber(Protocol):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from vidsum.backends import served
 from vidsum.backends.answers import quantities, resolved
 from vidsum.backends.connection import Connection
+from vidsum.backends.providers import endpoint
 from vidsum.backends.refusals import Refusal
 from vidsum.backends.retrying import Retrying
 from vidsum.config import Options
@@ -21,6 +22,7 @@ from vidsum.errors import BackendFailed, RequestFailed
 from vidsum.languages import two_letters
 from vidsum.media.audio import RATE_HZ
 from vidsum.registry import Readiness, Work
+from vidsum.transcribers.earlier import Earlier, Lack
 from vidsum.transcribers.gates import Candidate, sift
 from vidsum.transcribers.protocol import Heard, Transcriber, TranscriptRequest
 from vidsum.transcribers.speech_windows import Block, Passage, blocks
@@ -94,8 +96,12 @@ class RemoteTranscriber(Transcriber):
         if track is None:
             return None
         state = _State(request)
+        if request.resume is not None:
+            self._tells_times &= request.resume.tells_times
+            self._takes_blocks &= request.resume.takes_blocks
         with request.open_decoder() as decoder:
-            windows = decoder.audio(track, state.until_s, request.stop_s)
+            # From the start also to go on: resampling begun elsewhere gives other samples.
+            windows = decoder.audio(track, request.start_s, request.stop_s)
             for block in blocks(windows, state.until_s, request.stop_s, BLOCK_S):
                 self._hear(block, state)
             damaged = decoder.broken_audio_packets > 0
@@ -103,59 +109,97 @@ class RemoteTranscriber(Transcriber):
         return Transcript(
             tuple(state.segments), self._source(state, damaged), self.name,
             state.language or state.told or track.language, state.speech_s, state.heard_s,
-            tuple(state.rejected), self._model or None,
+            tuple(state.rejected), state.model,
         )  # fmt: skip
-
-    @property
-    def _model(self) -> str:
-        """The model's name, empty as long as it was not needed."""
-        return self._connection.asked.model if self._connection is not None else ""
 
     def _hear(self, block: Block, state: _State) -> None:
         """Take one block into the state, request by request. Raises: BackendFailed."""
         passages = [one for one in block.passages if state.request.hears(one.speech_s)]
-        state.request.sending(sum(one.samples.size for one in passages) / RATE_HZ)
         if passages and self._tells_times and self._takes_blocks:
             pieces = tuple(piece for passage in passages for piece in passage.pieces)
             found = self._recognised(Passage(pieces), state, whole=len(passages) > 1)
             if found is not None:
-                state.take(found, block.end_s, block.speech_s, block)
+                state.take(found, block.speech_s)
+                self._settle(block.end_s, block, state, ends=True)
                 return
         for passage in passages:
-            found = self._recognised(passage, state) or []
-            state.take(found, passage.end_s, passage.speech_s, block)
-        state.settle(block.end_s, block)
+            state.take(self._recognised(passage, state) or [], passage.speech_s)
+            self._settle(passage.end_s, block, state)
+        self._settle(block.end_s, block, state, ends=True)
+
+    def _settle(self, until_s: float, block: Block, state: _State, *, ends: bool = False) -> None:
+        """Report that everything before a time is done; ``ends``: all of a block."""
+        state.settle(until_s, block)
+        state.request.heard(Heard(
+            state.until_s, tuple(state.segments), tuple(state.rejected), state.language,
+            state.speech_s, state.heard_s, ends, state.model, state.answers, state.told,
+            self._tells_times, self._takes_blocks,
+        ))  # fmt: skip
 
     def _recognised(
         self, passage: Passage, state: _State, *, whole: bool = False
     ) -> list[Candidate] | None:
         """Return what is said in a passage; None for a ``whole`` block to be sent in parts."""
-        try:
-            body = self._sent(passage, state, whole)
-        except RequestFailed as exc:
-            if whole and not (self._tells_times and self._takes_blocks):
-                return None
-            state.miss(passage, exc)
-            return []
+        connection, wav = self._open(), as_wav(passage.samples)
+        state.model = connection.asked.model
+        form = self._form(connection, state)
+        earlier = Earlier(state.request.answers, wav, form)
+        seconds = passage.samples.size / RATE_HZ
+        body = earlier.body
+        if body is not None:
+            state.request.reused(seconds)
+        elif whole and earlier.declined:
+            self._learn(earlier.declined)
+            return None
+        else:
+            try:
+                body = self._sent(connection, wav, seconds, form, whole)
+            except RequestFailed as exc:
+                if whole and not (self._tells_times and self._takes_blocks):
+                    earlier.decline("times" if not self._tells_times else "blocks")
+                    return None
+                state.request.sending(seconds)
+                state.miss(passage, exc)
+                return []
+            earlier.keep(body)
+            state.request.sending(seconds)
+        return self._told(body, passage, state)
+
+    def _told(
+        self, body: Mapping[str, Any], passage: Passage, state: _State
+    ) -> list[Candidate]:  # fmt: skip
+        """Take in what an answer says besides its words, and return these."""
         state.answers += 1
         if not isinstance(body.get("segments"), list):
-            self._tells_times = False  # it took no notice of the form that was asked for
+            self._learn("times")  # it took no notice of the form that was asked for
         state.told = state.told or language_of(body.get("language"))
         if passage.speech_s >= _SETTLES_S:
             state.language = state.language or language_of(body.get("language"))
         return candidates(body, passage)
 
-    def _sent(self, passage: Passage, state: _State, whole: bool) -> Mapping[str, Any]:
-        """Send a passage, and take in what the server knows and bears. Raises: BackendFailed."""
-        connection, asked_for_times = self._open(), self._tells_times
-        wav = as_wav(passage.samples)
+    def _learn(self, lacks: Lack) -> None:
+        """Take in what a server does not know, or does not bear."""
+        if lacks == "times":
+            self._tells_times = False
+        else:
+            self._takes_blocks = False
+
+    def _form(self, connection: Connection, state: _State) -> dict[str, Any]:
+        """Return what is asked of a server, besides the sound."""
         form: dict[str, Any] = {"model": connection.asked.model, "response_format": "json"}
         if state.language is not None:
             form["language"] = two_letters(state.language)
-        if asked_for_times:
+        if self._tells_times:
             form["response_format"] = "verbose_json"
             if state.request.word_times:
                 form["timestamp_granularities"] = ["segment", "word"]
+        return form
+
+    def _sent(
+        self, connection: Connection, wav: bytes, seconds: float, form: dict[str, Any], whole: bool
+    ) -> Mapping[str, Any]:
+        """Send a passage, and take in what the server knows and bears. Raises: BackendFailed."""
+        asked_for_times = self._tells_times
 
         def ask(client: Any) -> Any:
             create = client.audio.transcriptions.with_raw_response.create
@@ -163,19 +207,18 @@ class RemoteTranscriber(Transcriber):
 
         def adapt(refusal: Refusal) -> bool:
             if refusal.kind == "timeout" or refusal.status == 413 or refusal.too_long:
-                self._takes_blocks = False
+                self._learn("blocks")
             elif (
                 asked_for_times
                 and refusal.status in (400, 422)
                 and any(word in refusal.about for word in _FORM_WORDS)
             ):
-                self._tells_times = False
+                self._learn("times")
                 form["response_format"] = "json"
                 form.pop("timestamp_granularities", None)
                 return not whole  # what is short can be sent as it is
             return False
 
-        seconds = passage.samples.size / RATE_HZ
         with self.tally.open(connection.model, most_for(seconds)) as call:
             try:
                 body = connection.send(ask, adapt, call=call).body
@@ -204,10 +247,10 @@ class RemoteTranscriber(Transcriber):
         if state.heard_s == 0:
             return "a sound track without readable sound"
         damage = " (the sound is partly damaged)" if damaged else ""
-        if self._connection is None:
+        if state.model is None:
             return f"no speech found{damage}"
-        where = self._connection.asked.endpoint.name
-        return f"speech recognised by {safe(escaped(self._model))} at {where}{damage}"
+        where = endpoint(self._options.api_for("speech")).name
+        return f"speech recognised by {safe(escaped(state.model))} at {where}{damage}"
 
 
 @dataclass(slots=True)
@@ -218,6 +261,8 @@ class _State:
     language: str | None = None
     told: str | None = None
     """The language that the provider named first, as long as none is settled."""
+    model: str | None = None
+    """The model that is asked, None as long as it was not needed."""
     answers: int = 0
     until_s: float = 0.0
     segments: list[Segment] = field(default_factory=list)
@@ -234,18 +279,17 @@ class _State:
             self.segments, self.rejected = list(earlier.segments), list(earlier.rejected)
             self.speech_s, self.heard_s = earlier.speech_s, earlier.heard_s
             self.language = self.language or earlier.language
+            self.told, self.model, self.answers = earlier.told, earlier.model, earlier.answers
             self.request.advanced(self.until_s - self.request.start_s)
 
-    def take(self, found: Iterable[Candidate], until_s: float, speech_s: float,
-             block: Block) -> None:  # fmt: skip
-        """Take in what was recognised before a time, and report it."""
+    def take(self, found: Iterable[Candidate], speech_s: float) -> None:
+        """Take in what was recognised."""
         wordy = [segment for segment in self.rejected[-9:] if segment.text]
         latest = sorted([*self.segments[-9:], *wordy], key=lambda s: s.start_s)
         sifted = sift([one for one in found if one.segment.text], latest)
         self.segments += sifted.segments
         self.rejected += sifted.rejected
         self.speech_s += speech_s
-        self.settle(until_s, block)
 
     def miss(self, passage: Passage, failure: RequestFailed) -> None:
         """Note speech that no answer came to. Raises: RequestFailed when none ever does."""
@@ -262,16 +306,10 @@ class _State:
             raise self._missed[-1]
 
     def settle(self, until_s: float, block: Block) -> None:
-        """Report that everything before a time is done."""
-        if until_s <= self.until_s:
-            return
-        self.heard_s += until_s - max(self.until_s, block.start_s)
+        """Note that everything before a time is done, and report it."""
+        self.heard_s += max(0.0, until_s - max(self.until_s, block.start_s))
         self.until_s = until_s
         self.request.advanced(until_s - self.request.start_s)
-        self.request.heard(Heard(
-            until_s, tuple(self.segments), tuple(self.rejected), self.language, self.speech_s,
-            self.heard_s,
-        ))  # fmt: skip
 
 
 def most_for(seconds: float) -> Quantities:

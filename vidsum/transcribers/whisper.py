@@ -94,7 +94,8 @@ class WhisperTranscriber(Transcriber):
             return None
         state = _State(request, whisper_language(request.language))
         with request.open_decoder() as decoder:
-            windows = decoder.audio(track, state.until_s, request.stop_s)
+            # From the start also to go on: resampling begun elsewhere gives other samples.
+            windows = decoder.audio(track, request.start_s, request.stop_s)
             cut = blocks(windows, state.until_s, request.stop_s, _block_s(self._device))
             for block in self._with_language(cut, state):
                 self._hear(block, state)

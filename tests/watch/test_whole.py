@@ -1,0 +1,132 @@
+"""The whole of folder mode, as a user has it: each file exactly once, whatever happens to it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+from watched import CALL_NANO, Watched, small_film, wait_until, watched, whole
+
+
+def finished(place: Watched, *names: str) -> bool:
+    """Say whether videos have their whole result."""
+    for name in names:
+        result = place.root / f"{name}.vidsum.json"
+        if not result.exists():
+            return False
+        whole(result)
+    return True
+
+
+def captions(place: Watched, name: str) -> set[str]:
+    """Return the words for a video's pictures: those of other pictures are others."""
+    frames = whole(place.root / f"{name}.vidsum.json")["frames"]
+    return {frame["caption"]["text"] for frame in frames}
+
+
+def test_each_file_exactly_once_whatever_happens_to_it(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    made.mkdir()
+    films = [small_film(made / f"film {number}.mp4", number, shots=2) for number in range(9)]
+    with watched(tmp_path, "--format", "json", wait_s=0.05) as place:
+        process = place.start("--workers", "2")
+        try:
+            for film in films[:4]:
+                shutil.copy(film, place.root)  # copied in at once
+            tree = tmp_path / "tree"
+            (tree / "deep" / "er").mkdir(parents=True)
+            shutil.move(films[4], tree / "deep" / "er" / "inner.mp4")
+            shutil.move(tree, place.root / "tree")  # a tree that is moved in
+            grown = films[5].read_bytes()
+            with (place.root / "grown.mp4").open("wb") as file:
+                for start in range(0, len(grown), len(grown) // 12 + 1):
+                    file.write(grown[start : start + len(grown) // 12 + 1])
+                    file.flush()
+                    time.sleep(0.1)
+            assert wait_until(lambda: finished(place, films[0].name, "grown.mp4"))
+            (place.root / films[0].name).rename(place.root / "renamed.mp4")
+            shutil.copy(films[6], place.root / "removed.mp4")
+            assert wait_until(lambda: "removed.mp4" in place.log())
+            (place.root / "removed.mp4").unlink()
+            shutil.copy(films[7], place.root / "replaced.mp4")
+            assert wait_until(lambda: finished(place, "replaced.mp4"))
+            before = captions(place, "replaced.mp4")
+            shutil.copy(films[8], place.root / "replaced.mp4")
+            there = [*(film.name for film in films[1:4]), "grown.mp4", "renamed.mp4",
+                     "tree/deep/er/inner.mp4", "replaced.mp4"]  # fmt: skip
+            assert wait_until(lambda: finished(place, *there))
+            assert wait_until(lambda: captions(place, "replaced.mp4").isdisjoint(before))
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0, place.log()
+        log = place.log()
+        for name in there:
+            done = [line for line in log.splitlines() if f"{Path(name).name}: done" in line]
+            assert len(done) == (2 if name == "replaced.mp4" else 1), log
+        assert place.books.repeated == 0
+        ledger = place.ledger()
+        assert ledger.settled == place.books.answered
+        assert ledger.most_ends == 1
+        assert ledger.usd_nano == place.books.answered * CALL_NANO
+        assert place.leftovers() == []
+
+
+def test_a_folder_that_disappears_and_comes_back(tmp_path: Path) -> None:
+    film = small_film(tmp_path / "film.mp4", 1, shots=2)
+    with watched(tmp_path, "--format", "json") as place:
+        process = place.start()
+        try:
+            shutil.copy(film, place.root / "a.mp4")
+            assert wait_until(lambda: finished(place, "a.mp4"))
+            away = tmp_path / "away"
+            place.root.rename(away)
+            assert wait_until(lambda: "paused" in place.log())
+            place.root.mkdir()  # a mount point that nothing is mounted on
+            time.sleep(1)
+            assert place.jobs() == {"done": 1}
+            place.root.rmdir()
+            away.rename(place.root)
+            small_film(place.root / "b.mp4", 2, shots=2)
+            assert wait_until(lambda: finished(place, "b.mp4"))
+        finally:
+            process.terminate()
+            assert process.wait(60) == 0, place.log()
+        assert place.jobs() == {"done": 2}
+        assert place.books.repeated == 0
+
+
+def test_a_second_name_is_no_second_bill(tmp_path: Path) -> None:
+    with watched(tmp_path, "--format", "json") as place:
+        small_film(place.root / "a.mp4", 1)
+        assert place.once() == 0
+        paid = place.books.answered
+        assert paid > 0
+        os.link(place.root / "a.mp4", place.root / "b.mp4")
+        shutil.copy(place.root / "a.mp4", place.root / "c.mp4")
+        assert place.once("--workers", "2") == 0
+        assert finished(place, "b.mp4", "c.mp4")
+        assert place.books.answered == paid
+        assert whole(place.root / "c.mp4.vidsum.json")["video"]["path"].endswith("c.mp4")
+
+
+@pytest.mark.slow
+def test_two_thousand_files_at_once(tmp_path: Path) -> None:
+    """Most are copies under other names, so that what is counted is the folder's own work."""
+    made = [small_film(tmp_path / f"{number}.mp4", number, shots=1, shot_s=2)
+            for number in range(20)]  # fmt: skip
+    with watched(tmp_path, "--format", "json") as place:
+        for number in range(2_000):
+            folder = place.root / f"{number % 7}"
+            folder.mkdir(exist_ok=True)
+            shutil.copy(made[number % 20], folder / f"{number}.mp4")
+        assert place.once("--workers", "2", "-q", timeout_s=1500) == 0, place.log()
+        assert place.jobs() == {"done": 2_000}
+        results = list(place.results())
+        assert len(results) == 2_000
+        for result in results:
+            whole(result)
+        assert place.books.repeated == 0
+        assert place.ledger().settled == place.books.answered

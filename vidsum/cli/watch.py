@@ -1,0 +1,77 @@
+"""``vidsum watch FOLDER``: drop a video, find a summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidsum.cli.group import FolderGroup, UnnamedCommand
+from vidsum.cli.options import common_options, config_file, options_in_force, video_options
+from vidsum.cli.watchoptions import KEYS, settings_in_force, watch_options
+from vidsum.cli.watchstatus import status
+
+_HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
+_FOLDER = click.argument("folder", type=click.Path(path_type=Path, readable=False))
+
+
+@click.command(cls=UnnamedCommand, context_settings=_HELP_OPTIONS)
+@_FOLDER
+@watch_options
+@click.option("--once", is_flag=True,
+              help="End when everything that is there was dealt with; 7 when something was "
+              "quarantined, is partial or unfinished.")  # fmt: skip
+@click.option("--json", "as_json", is_flag=True,
+              help="One JSON object a line on stdout for each video that is done or "
+              "quarantined.")  # fmt: skip
+@common_options
+@video_options(without=frozenset({"format"}))
+@click.pass_context
+def watch_it(ctx: click.Context, /, folder: Path, once: bool, as_json: bool, config: Path | None,
+             quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
+    """Watch a folder: a summary for every video that is dropped there.
+
+    The summary of talk.mp4 lies beside it as talk.mp4.vidsum.md, or with -o in the same tree
+    elsewhere. What goes wrong is tried again when that may help, and else put into the folder
+    vidsum-quarantine as a report; videos are never touched. What was done is not done again.
+
+    SIGTERM or Ctrl-C ends it, and what was under way goes on from there next time; a second one
+    ends it at once. Exit codes besides the usual: 7 when with --once something was quarantined, is
+    partial or unfinished; 75 when another watcher has the folder; 130 after Ctrl-C; 0 after
+    SIGTERM.
+
+    \b
+    Examples:
+      vidsum watch inbox/
+      vidsum watch inbox/ -o summaries/ --format md --format json --workers 2
+      vidsum watch inbox/ --once --json | jq .
+      vidsum watch status
+    """
+    from vidsum.cli.watchrun import watch_folder
+    from vidsum.config import file_table
+
+    table = file_table(config_file(config), "watch", KEYS)
+    options = options_in_force({k: v for k, v in flags.items() if k != "format"}, config)
+    settings = settings_in_force(folder, options, flags, table, once=once)
+    ctx.exit(watch_folder(settings, as_json=as_json, quiet=quiet, verbose=verbose))
+
+
+watch = FolderGroup("watch", watch_it, ("[OPTIONS] FOLDER", "status [FOLDER] [--json]",
+                                              "retry FOLDER [NAME]..."))  # fmt: skip
+watch.add_command(status)
+
+
+@watch.command(context_settings=_HELP_OPTIONS)
+@_FOLDER
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Path(path_type=Path))
+def retry(folder: Path, names: tuple[Path, ...]) -> None:
+    """Take up again what was quarantined: all of it, or the files that are named.
+
+    A NAME is relative to FOLDER. A watcher that runs goes on with it by itself, else the next one.
+
+    Example: vidsum watch retry inbox/ talk.mp4
+    """
+    from vidsum.cli.watchrun import retry_videos
+
+    retry_videos(folder, names)

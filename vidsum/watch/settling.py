@@ -1,0 +1,136 @@
+"""What is done when a worker has ended: its job's new state, what is said, the report on it."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vidsum.errors import EXIT_UNEXPECTED
+from vidsum.failpoints import failpoint
+from vidsum.watch import quarantine
+from vidsum.watch.job import MOST_ATTEMPTS, Again, Done, Job, Seen, State
+from vidsum.watch.jobs import Jobs, Quarantined
+from vidsum.watch.messages import Verdict
+from vidsum.watch.pauses import Pauses
+from vidsum.watch.reports import Kind
+from vidsum.watch.settings import Settings
+
+Say = Callable[[Kind, str, Path | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A job whose worker has ended. ``sha256`` is its content, where that was found out."""
+
+    job: Job
+    verdict: Verdict
+    sha256: str | None = None
+
+
+class Settling:
+    """Settles jobs, as soon as vidsum's own files can be written. For one thread.
+
+    ``counts`` are how many were done, partial, quarantined or put back.
+    """
+
+    def __init__(self, settings: Settings, jobs: Jobs, pauses: Pauses, say: Say) -> None:
+        self.counts: Counter[str] = Counter()
+        self._settings, self._jobs, self._pauses, self._say = settings, jobs, pauses, say
+        self._ended: deque[Ended] = deque()
+        self._last: dict[int, Ended] = {}
+        self._blocked: dict[int, int] = {}
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is something that could not be settled yet."""
+        return bool(self._ended)
+
+    def add(self, ended: Ended) -> None:
+        """Take note of an ended worker."""
+        self._ended.append(ended)
+
+    def settle(self) -> None:
+        """Settle what there is, and write the reports that are due. Raises: OutputError."""
+        while self._ended:
+            ended = self._fair(self._ended[0])
+            failpoint("watcher.settling")
+            state = self._jobs.settle(ended.job, ended.verdict.outcome)
+            failpoint("watcher.settled")
+            self._ended.popleft()
+            self._after(ended, state)
+        self.report()
+
+    def report(self) -> None:
+        """Write the reports that are due, also those that an earlier watcher owed.
+
+        Raises: OutputError.
+        """
+        due = self._jobs.due_reports()
+        known = self._jobs.known() if due else {}
+        for one in due:
+            seen = known.get(one.path)
+            if seen is not None:
+                quarantine.write(self._settings, _case(one, seen, self._last.get(one.job_id)))
+            self._jobs.reported(one.job_id)
+            self._last.pop(one.job_id, None)
+            self.counts["quarantined"] += 1
+            self._say("quarantined", one.why, one.path)
+
+    def _fair(self, ended: Ended) -> Ended:
+        """Return what is to be settled: what blocks one file, and no other, is its own fault.
+
+        Such a file goes behind the others, which are tried when the pause is over. When one of
+        those was done meanwhile and this one is still blocked, the error counts as an attempt.
+        """
+        verdict, job_id = ended.verdict, ended.job.id
+        if verdict.halt is None or verdict.halt.cause != "blocked":
+            self._blocked.pop(job_id, None)
+            return ended
+        done = self.counts["done"]
+        if done > self._blocked.setdefault(job_id, done):
+            own = Again(verdict.halt.why)
+            return replace(ended, verdict=replace(verdict, outcome=own, halt=None))
+        behind = Again(verdict.halt.why, after_s=self._pauses.blocked_s + 1.0, charged=False)
+        return replace(ended, verdict=replace(verdict, outcome=behind))
+
+    def _after(self, ended: Ended, state: State | None) -> None:
+        outcome, path = ended.verdict.outcome, ended.job.seen.path
+        if ended.verdict.halt is not None:
+            self._pauses.halt(ended.verdict.halt)
+        if state == "quarantined":
+            self._last[ended.job.id] = ended
+        elif state == "done" and isinstance(outcome, Done):
+            self.counts["done"] += 1
+            self.counts["partial"] += outcome.partial
+            self._pauses.done()
+            quarantine.remove(self._settings, path)
+            self._say("done", f"partial: {outcome.note}" if outcome.partial else "", path)
+        elif state == "queued":
+            self.counts["again"] += 1
+            self._say("again", self._when(ended.job, outcome), path)
+
+    def _when(self, job: Job, outcome: object) -> str:
+        """Say why a job is done again, and when."""
+        if not isinstance(outcome, Again):
+            return "the file changed meanwhile"
+        due_s = self._jobs.due_s(job)
+        wait_s = 0.0 if due_s is None else max(0.0, due_s - time.time())
+        tries = f", attempt {job.attempts} of {MOST_ATTEMPTS}" if outcome.charged else ""
+        return f"{outcome.why.rstrip('.')}; again in {wait_s:.0f} s{tries}"
+
+
+def _case(one: Quarantined, seen: Seen, ended: Ended | None) -> quarantine.Case:
+    """Return why a file was given up, with what its last worker has told if that is known."""
+    code = one.exit_code
+    if ended is None:
+        code = EXIT_UNEXPECTED if code is None else code
+        return quarantine.Case(seen, one.why, code, attempts=one.attempts, deaths=one.deaths,
+                               last_s=one.when_s)  # fmt: skip
+    verdict = ended.verdict
+    return quarantine.Case(
+        seen, one.why, verdict.exit_code if code is None else code, verdict.hint, one.attempts,
+        one.deaths, ended.sha256, None, one.when_s, verdict.trace,
+    )  # fmt: skip
