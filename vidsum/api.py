@@ -119,7 +119,7 @@ def identify(run: Run) -> str | None:
     For whoever has to know it before anything is spent.
     """
     from vidsum.pipeline.extract import identify_video
-    from vidsum.pipeline.remembering import watch
+    from vidsum.pipeline.keeping import watch
 
     watch(run)
     identify_video(run)

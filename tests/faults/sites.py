@@ -9,7 +9,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Final, Literal
@@ -74,7 +74,17 @@ def sound_answer(call: Call) -> Answer:
             return says(f"A picture with the mark {hash_of(call)}.")
         case "look":
             return says("It is red.")
-    return honest(call)
+    return honest(_in_form(call))
+
+
+def _in_form(call: Call) -> Call:
+    """Return a call that names the form of its answer, where that was asked for in words alone."""
+    if call.body.get("response_format", {}).get("type") == "json_schema":
+        return call
+    form = {"section": ("points", "gist"), "question": ("found",)}.get(str(site_of(call)), ())
+    schema = {"properties": dict.fromkeys(form)}
+    body = call.body | {"response_format": {"json_schema": {"schema": schema}}}
+    return replace(call, raw=json.dumps(body).encode())
 
 
 def hash_of(call: Call) -> str:

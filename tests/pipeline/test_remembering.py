@@ -26,7 +26,7 @@ from vidsum.config import Options
 from vidsum.data import Caption, Entry, Evidence, MediaInfo, Saving
 from vidsum.errors import BackendFailed, OptionError
 from vidsum.events import Event, Noted, StageAdvanced
-from vidsum.pipeline import remembering, sameness
+from vidsum.pipeline import keeping, remembering, sameness
 from vidsum.pipeline.extract import prepare
 from vidsum.pipeline.planning import summary_fits
 from vidsum.pipeline.run import Run
@@ -521,33 +521,33 @@ def test_answers_belong_to_the_model_that_gave_them(
 ) -> None:
     model = text_gguf(tmp_path / "text.gguf")
     local = {"reasoner": "local", "reason_model": str(model)}
-    ours = remembering.answers_for(runs(**local), "local")
+    ours = keeping.answers_for(runs(**local), "local")
     assert ours is not None
     ours.put("key", "said")
-    again = remembering.answers_for(runs(**local, length="short"), "local")
+    again = keeping.answers_for(runs(**local, length="short"), "local")
     assert again is not None
     assert again.get("key") == "said"
-    remote = remembering.answers_for(runs(**WRITES), "remote")
+    remote = keeping.answers_for(runs(**WRITES), "remote")
     assert remote is not None
     assert remote.get("key") is None
     os.utime(model, (1, 1))
-    changed = remembering.answers_for(runs(**local), "local")
+    changed = keeping.answers_for(runs(**local), "local")
     assert changed is not None
     assert changed.get("key") is None
 
 
 def test_who_has_no_model_or_no_cache_keeps_no_answers(runs: Callable[..., Run]) -> None:
-    assert remembering.answers_for(runs(), "extractive") is None
-    assert remembering.answers_for(runs(**WRITES, cache=False), "remote") is None
+    assert keeping.answers_for(runs(), "extractive") is None
+    assert keeping.answers_for(runs(**WRITES, cache=False), "remote") is None
     missing = {"reasoner": "remote", "reason_api": "http://127.0.0.1:9/v1"}
-    assert remembering.answers_for(runs(**missing), "remote") is None  # nobody answers there
+    assert keeping.answers_for(runs(**missing), "remote") is None  # nobody answers there
 
 
 def test_trouble_with_answers_and_evidence_is_told_once(video: Path, home: Path) -> None:
     home.mkdir()
     default_path().write_text("no database " * 999)
     done = Done(video, **LITE, **WRITES)
-    answers = remembering.answers_for(done.run, "remote")
+    answers = keeping.answers_for(done.run, "remote")
     assert answers is not None
     answers.put("key", "said")
     assert answers.get("key") is None
@@ -558,7 +558,7 @@ def test_what_could_not_be_used_is_written_where_it_is_said(
     runs: Callable[..., Run], home: Path
 ) -> None:
     run = runs()
-    keep = remembering.unusable(run)
+    keep = keeping.unusable(run)
     first, second = keep("{half"), keep("{half again")
     assert first is not None
     assert second is not None

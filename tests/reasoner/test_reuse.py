@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from reasoner.asked import Asked, talk
-from reasoner.factory import bundle, lecture_cues, lecture_screens
+from reasoner.factory import bundle, cues, lecture_cues, lecture_screens
 from reasoner.writers import honest, response, wants_notes
 from scripted_provider import Answer, Call, fails, says
 
+from vidsum.data import Bundle, Fact
 from vidsum.reasoner.protocol import Answers
+from vidsum.timeline import timeline
 
 LECTURE = bundle(lecture_screens(), lecture_cues(), language="eng")
 CONTEXT = 4_096
@@ -45,6 +48,28 @@ def test_the_same_run_again_asks_nothing_and_says_the_same() -> None:
     assert again.steps == first.steps
     assert all(len(key) == 64 for key in kept.texts)
     assert not any("=====TIMELINE" in text for text in kept.texts.values())
+
+
+def named(packed: Bundle, name: str) -> Bundle:
+    """A bundle with the fact that every run gives: what the file is called."""
+    evidence = replace(packed.evidence, facts=(Fact("File name", name, "file name"),))
+    return replace(packed, evidence=evidence, timeline=timeline(evidence))
+
+
+def test_another_name_of_the_file_is_no_other_question() -> None:
+    kept, packed = Kept(), bundle((), lecture_cues())
+    first = Asked(named(packed, "a.mp4"), honest, answers=kept)
+    again = Asked(named(packed, 'c "d".mkv'), fails(500), answers=kept)
+    assert any('"fact": "File name: a.mp4"' in prompt for prompt in first.prompts)
+    assert again.calls == []
+    assert again.summary.key_points == first.summary.key_points
+
+
+def test_words_in_the_video_that_look_like_its_name_count() -> None:
+    kept, line = Kept(), '{"id": "f0001", "source": "file name", "fact": "%s"}'
+    for name in ("a.mp4", "b.mp4"):
+        packed = named(bundle((), cues(line % name)), "a.mp4")
+        assert len(Asked(packed, honest, answers=kept).calls) == 1
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_second_name_is_no_second_bill(tmp_path: Path) -> None:
         assert place.once("--workers", "2") == 0
         assert finished(place, "b.mp4", "c.mp4")
         assert place.books.answered == paid
-        assert whole(place.root / "c.mp4.vidsum.json")["video"]["path"].endswith("c.mp4")
+        assert whole(place.root / "c.mp4.vidsum.json")["source"]["path"].endswith("c.mp4")
 
 
 @pytest.mark.slow

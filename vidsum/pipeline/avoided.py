@@ -156,14 +156,13 @@ def _duplicates(seen: Seen, described: Total | None, read: Total | None) -> Iter
 
 def _silence(run: Run, transcript: Transcript, heard: Total | None) -> Iterator[Saving]:
     """Yield what recognising the rest of the sound would have taken, at the rate of the speech."""
-    heard_s = transcript.heard_s
-    if heard is None or not heard.calls or heard_s is None:
+    if heard is None or not heard.calls or transcript.heard_s is None:
         return
-    sent_s = sum(
-        line.counts.get("sent_s", 0.0) for line in run.meter.book.lines()
-        if line.kind == "stage" and line.stage == "transcript"
-    )  # fmt: skip
-    silent_s = heard_s - sent_s
+    counts = [line.counts for line in run.meter.book.lines()
+              if line.kind == "stage" and line.stage == "transcript"]  # fmt: skip
+    sent_s = sum(count.get("sent_s", 0.0) for count in counts)
+    # Of this run alone: what an earlier one heard is in the transcript, too.
+    silent_s = sum(count.get("audio_s", 0.0) for count in counts) - sent_s
     if silent_s < _LEAST_S or not sent_s:
         return
     share = silent_s / sent_s

@@ -16,8 +16,9 @@ from vidsum.media.identity import sha256_of
 from vidsum.pipeline import avoided
 from vidsum.pipeline.choosing import Engines
 from vidsum.pipeline.hearing import Hearing
+from vidsum.pipeline.keeping import watch
 from vidsum.pipeline.planning import plan
-from vidsum.pipeline.remembering import plan_summary, remember, remembered, watch
+from vidsum.pipeline.remembering import plan_summary, remember, remembered
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.seeing import Seen, eyes_work, promised_end_s, see
 from vidsum.transcribers.tracks import chosen_track

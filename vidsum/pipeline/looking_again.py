@@ -16,7 +16,7 @@ from vidsum.media.album import Album
 from vidsum.media.identity import sha256_of
 from vidsum.media.picture import measure
 from vidsum.media.plan import Moments
-from vidsum.pipeline import remembering
+from vidsum.pipeline import keeping
 from vidsum.pipeline.hearing import AFTER_S, BEFORE_S
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.sameness import FORM, hashed
@@ -80,7 +80,7 @@ class _Kept:
     def __init__(self, run: Run, said: Callable[[float], str]) -> None:
         captioner, self._run, self._said = run.engines.captioner.name, run, said
         self._video_sha256 = run.meter.book.identity.video_sha256
-        self._answers = self._video_sha256 and remembering.answers_for(run, captioner, "caption")
+        self._answers = self._video_sha256 and keeping.answers_for(run, captioner, "caption")
         prompt = sha256_of(prompts.find("look", run.options.prompts_dir))
         self._same = ["look", FORM, self._video_sha256, run.options.tiles, _side_px(run), prompt]
 
@@ -91,7 +91,7 @@ class _Kept:
 
     def put(self, moment: _Moment, caption: Caption) -> None:
         """Keep a caption, unless it is none or may be of another video than the run began with."""
-        if self._answers and caption.error is None and remembering.unchanged(self._run):
+        if self._answers and caption.error is None and keeping.unchanged(self._run):
             self._answers.put(self._key(moment), to_record(caption).decode())
 
     def _key(self, moment: _Moment) -> str:

@@ -13,7 +13,7 @@ from vidsum.costs.totals import totals
 from vidsum.data import Frame, Saving, ScreenText, Total
 from vidsum.events import Noted
 from vidsum.ocr.protocol import TextReader
-from vidsum.pipeline import remembering
+from vidsum.pipeline.keeping import answers_for, keeper
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.sameness import FORM, libraries
 from vidsum.store.answers import CAPTION, READING, KeptAnswers, picture_sha256
@@ -24,14 +24,14 @@ from vidsum.wording import number
 def lend_notebook(run: Run, captioner: Captioner) -> None:
     """Have a captioner find what earlier runs were told, and write down what it is told."""
     if captioner.notebook is not None:
-        captioner.notebook.answers = remembering.answers_for(
+        captioner.notebook.answers = answers_for(
             run, run.engines.captioner.name, "caption", kind=CAPTION
         )
 
 
 def keeping(run: Run, reader: TextReader) -> TextReader:
     """Return a reader that reads no picture a second time; the same one where nothing is kept."""
-    answers = remembering.keeper(run, READING, [FORM, reader.name, libraries(reader.name)])
+    answers = keeper(run, READING, [FORM, reader.name, libraries(reader.name)])
     return reader if answers is None else KeepingReader(reader, answers)
 
 

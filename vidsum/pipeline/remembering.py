@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from vidsum import tokens
-from vidsum.backends.providers import RemoteTask
 from vidsum.captioners.protocol import most_looks
 from vidsum.data import Evidence, MediaInfo, ModalityCost, Span, Transcript
 from vidsum.errors import VidsumError
 from vidsum.events import Noted
-from vidsum.home import state_folder
 from vidsum.pipeline import avoided
+from vidsum.pipeline.keeping import tell_trouble, unchanged
 from vidsum.pipeline.memory import Gathered, Memory
 from vidsum.pipeline.planning import engine_names, fitted, known_rates
 from vidsum.pipeline.run import Run
-from vidsum.pipeline.sameness import FORM, evidence_key, hashed, model_identity
+from vidsum.pipeline.sameness import evidence_key
 from vidsum.planner.estimate import estimate, facts_precisely, quoted
 from vidsum.planner.fit import check_priced
 from vidsum.reasoner.basis import captioned_by_model
-from vidsum.store import answers
-from vidsum.store.answers import KeptAnswers
 from vidsum.store.records import from_record, to_record
-from vidsum.store.unusable import keep_unusable
 from vidsum.timeline import timeline
-from vidsum.wording import as_line, file_name, shown
+from vidsum.wording import as_line, file_name
 
 KIND: Final = "evidence"
 _GATHERING: Final = ("image", "audio", "video")
@@ -48,11 +44,6 @@ class Kept:
     stages: tuple[avoided.StageSpent, ...]
 
 
-def watch(run: Run) -> None:
-    """Take note, once, of the file as it is before it is read: see :func:`remember`."""
-    run.memory.mark = run.memory.mark or _mark(run.path)
-
-
 def remembered(run: Run, info: MediaInfo) -> Evidence | None:
     """Return what an earlier run found in the same video with the same settings, if it is kept.
 
@@ -64,7 +55,7 @@ def remembered(run: Run, info: MediaInfo) -> Evidence | None:
     with run.meter.stage("prepare", "video", "cache"):
         memory.key = _key(run, info)
         kept = _read(memory)
-    _tell_trouble(run, memory)
+    tell_trouble(run)
     if kept is None:
         return None
     memory.gathered = kept.gathered
@@ -94,12 +85,7 @@ def remember(run: Run, evidence: Evidence) -> None:
     kept = Kept(replace(evidence, facts=()), gathered, avoided.stages_spent(run))
     with run.meter.stage("keep", "video", "cache"):
         _write(run, memory, memory.key, kept)
-    _tell_trouble(run, memory)
-
-
-def unchanged(run: Run) -> bool:
-    """Say whether the file is still what it was when :func:`watch` took note of it."""
-    return run.memory.mark is not None and run.memory.mark == _mark(run.path)
+    tell_trouble(run)
 
 
 def gathered(run: Run) -> Gathered | None:
@@ -148,49 +134,6 @@ def plan_summary(run: Run, evidence: Evidence) -> None:
                 run.meter.budget.hold("reason", run.plan.hold.at(0))
 
 
-def answers_for(
-    run: Run, engine: str, task: RemoteTask = "reason", *, kind: str = answers.KIND
-) -> KeptAnswers | None:  # fmt: skip
-    """Return where the answers of an engine's model are kept; None where they are not.
-
-    Those of a ``kind`` of its own are too old when vidsum looks or listens in another way.
-    """
-    if not (run.options.cache and run.recorded):
-        return None
-    try:
-        identity = model_identity(task, engine, run.options)
-    except (VidsumError, OSError):
-        return None  # whoever asks that model will say what is missing
-    if not identity:
-        return None
-    forms = [] if kind == answers.KIND else [FORM]
-    return keeper(run, kind, [*forms, engine, identity])
-
-
-def keeper(run: Run, kind: str, scope: Sequence[object]) -> KeptAnswers | None:
-    """Return where a run keeps things of a kind; None where it keeps nothing.
-
-    ``scope``: what tells whoever makes these things from any other.
-    """
-    if not (run.options.cache and run.recorded):
-        return None
-    memory = run.memory
-    return KeptAnswers(memory.store, hashed(scope), run.meter.book.identity.video_sha256,
-                       file_name(run.path), lambda: _tell_trouble(run, memory),
-                       kind=kind)  # fmt: skip
-
-
-def unusable(run: Run) -> Callable[[str], str | None]:
-    """Return what keeps texts that could not be used, and says in which file (None: nowhere)."""
-    name = f"{datetime.now().astimezone():%Y-%m-%d}-{run.meter.book.identity.run_id}"
-
-    def keep(text: str) -> str | None:
-        path = keep_unusable(state_folder() / "unusable", name, text)
-        return None if path is None else shown(path)
-
-    return keep
-
-
 def _key(run: Run, info: MediaInfo) -> str | None:
     """Return the key of the evidence; None where something is missing that the run itself needs."""
     video = run.meter.book.identity.video_sha256
@@ -226,14 +169,6 @@ def _whole(run: Run, evidence: Evidence) -> bool:
     return not any(seen.caption and seen.caption.error for seen in evidence.observations)
 
 
-def _mark(path: Path) -> tuple[int, ...] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return (found.st_size, found.st_mtime_ns, found.st_ino)
-
-
 def _costs(run: Run) -> tuple[ModalityCost, ...]:
     """Return what gathering took by modality, as a receipt has it."""
     groups = avoided.taken_in_all(
@@ -249,12 +184,6 @@ def _renamed(evidence: Evidence, path: Path) -> Transcript:
     if found.backend != "subtitles" or not found.source.startswith(named):
         return found
     return replace(found, source=f"subtitle file {path.stem}{found.source[len(named) :]}")
-
-
-def _tell_trouble(run: Run, memory: Memory) -> None:
-    """Say once that nothing can be kept, and why."""
-    if memory.must_tell():
-        run.listen(Noted("warning", f"What is found is not kept for later: {memory.store.trouble}"))
 
 
 def _day(made_at: str) -> str:

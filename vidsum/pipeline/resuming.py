@@ -9,6 +9,7 @@ from vidsum.costs.tally import Tally
 from vidsum.data import Saving
 from vidsum.errors import VidsumError
 from vidsum.events import Noted
+from vidsum.pipeline.keeping import answers_for, tell_trouble, unchanged
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.sameness import hashed, model_identity
 from vidsum.pipeline.speech import RECOGNISERS
@@ -59,7 +60,7 @@ class KeptSpeech:
         before, self._latest = self._latest, heard
         mark, self._mark = self._mark, _Mark(self._tally)
         rejected = heard.rejected[len(before.rejected) :]
-        if not all(segment.text for segment in rejected) or not _unchanged(self._run):
+        if not all(segment.text for segment in rejected) or not unchanged(self._run):
             self.stop()
             return
         self._blocks.add(HeardBlock(
@@ -117,7 +118,7 @@ class _Mark:
 def _blocks(run: Run, engine: str) -> KeptBlocks | None:
     """Return where an engine's blocks are kept; None where they are not."""
     video = run.meter.book.identity.video_sha256
-    if video is None or not _unchanged(run):
+    if video is None or not unchanged(run):
         return None
     from vidsum.transcribers.survey import block_s
 
@@ -130,28 +131,12 @@ def _blocks(run: Run, engine: str) -> KeptBlocks | None:
     except (VidsumError, OSError):
         return None  # who asks that model will say what is missing
     return KeptBlocks(run.memory.store, scope, options.start_s, video, file_name(run.path),
-                      lambda: _tell_trouble(run))  # fmt: skip
+                      lambda: tell_trouble(run))  # fmt: skip
 
 
 def _answers(run: Run, engine: str) -> KeptAnswers | None:
     """Return where a server's answers are kept; None where no server is asked."""
-    from vidsum.pipeline.remembering import answers_for
-
     return answers_for(run, engine, "speech", kind=_ANSWERS) if engine == "remote" else None
-
-
-def _tell_trouble(run: Run) -> None:
-    """Say once that nothing can be kept, and why."""
-    if run.memory.must_tell():
-        told = run.memory.store.trouble
-        run.listen(Noted("warning", f"What is found is not kept for later: {told}"))
-
-
-def _unchanged(run: Run) -> bool:
-    """Say whether the file is still the one whose hash is known."""
-    from vidsum.pipeline.remembering import unchanged  # which in the end imports the ears
-
-    return unchanged(run)
 
 
 def _joined(blocks: tuple[HeardBlock, ...]) -> Heard | None:

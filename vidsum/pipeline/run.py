@@ -35,6 +35,8 @@ class Run:
     memory: Memory = field(default_factory=Memory)
     notices: list[Notice] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    troubles: list[VidsumError] = field(default_factory=list)
+    """The errors behind ``failures``."""
     plan: Plan | None = None
     """What fits under the caps; None without a cap, and before it is known."""
     speech_s: float | None = None
@@ -102,6 +104,7 @@ class Run:
     def fail(self, exc: VidsumError) -> None:
         """Write down that a backend gave up on the way, and say that the run goes on."""
         with self._lock:
+            self.troubles.append(exc)
             self.failures.append(f"{exc.message} {exc.hint}".strip())
         self.listen(Noted("warning", f"{exc.message} The run goes on with what there is."))
 

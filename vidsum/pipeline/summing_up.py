@@ -10,7 +10,7 @@ from vidsum.costs.meter import WHOLE_PROCESS
 from vidsum.data import Answer, Bundle, Saving, Summary
 from vidsum.errors import BudgetReached, VidsumError
 from vidsum.events import Noted, StageAdvanced, StageFinished, StageStarted
-from vidsum.pipeline import remembering
+from vidsum.pipeline import keeping
 from vidsum.pipeline.bundling import with_looks
 from vidsum.pipeline.looking_again import looker_for
 from vidsum.pipeline.planning import summary_fits
@@ -105,8 +105,8 @@ def _by(
 
     reasoner: Reasoner = registry.load("reasoner", name, run.options)
     if name != FALLBACK:
-        reasoner.answers = remembering.answers_for(run, name)
-        reasoner.unusable = remembering.unusable(run)
+        reasoner.answers = keeping.answers_for(run, name)
+        reasoner.unusable = keeping.unusable(run)
     run.on_stop(reasoner.close)
     # Nothing else runs by now, so the process's CPU is the reasoner's, its own threads included.
     with run.meter.stage("reason", "text", name, WHOLE_PROCESS) as account:

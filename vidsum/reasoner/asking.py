@@ -38,7 +38,9 @@ _READ_SHARE: Final = 0.6
 at most on most languages, see :func:`vidsum.tokens.count`."""
 _LONG_TOKENS: Final = 1_000
 _ASCII: Final = bytes(range(128))
-_FILE_NAME: Final = re.compile(r'^(\{"id": "[a-z]+\d+", .*"source": "file name", "fact": ).*$', re.M)
+_FILE_NAME: Final = re.compile(
+    r'^(\{"id": "[a-z]+\d+", .*"source": "file name", "fact": ).*$', re.M
+)
 """The line of a prompt that tells the file's name. No text in a video can look like it: there is no
 end of a line within a string of JSON."""
 _ANY_NAME: Final = r'\1"ANY NAME"}'

@@ -15,11 +15,10 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from vidsum.data import Result
 from vidsum.errors import EXIT_INTERRUPTED, MediaError, VidsumError
-from vidsum.events import Listener
 from vidsum.failpoints import failpoint
 from vidsum.pipeline.run import Run
 from vidsum.watch import folders, outcomes
@@ -36,9 +35,6 @@ from vidsum.watch.messages import (
     send,
 )
 
-if TYPE_CHECKING:
-    from vidsum.config import Options
-
 _LOOK_EVERY_S: Final = 5.0
 _SIGN_OF_LIFE_BYTES: Final = 1_000_000
 _IO: Final = Path("/proc/self/io")
@@ -46,21 +42,6 @@ _IO: Final = Path("/proc/self/io")
 
 class _Changed(VidsumError):
     """The file is not what the scan found."""
-
-
-class _NotingRun(Run):
-    """A run that keeps the errors of backends that gave up midway, not only their words."""
-
-    troubles: list[VidsumError]
-
-    def __init__(self, path: Path, options: Options, listen: Listener) -> None:
-        self.troubles = []
-        super().__init__(path, options, listen)
-
-    def fail(self, exc: VidsumError) -> None:
-        """Write down that a backend gave up on the way, and say that the run goes on."""
-        self.troubles.append(exc)
-        super().fail(exc)
 
 
 @dataclass(slots=True)
@@ -125,9 +106,7 @@ def _worked(order: Order, line: Line, path: Path) -> Verdict:
 
     if not _unchanged(order):
         raise _Changed(outcomes.CHANGED)
-    options = order.settings.options
-    api.check(options)
-    run = _NotingRun(path, options, line.tell)
+    run = api.start(path, order.settings.options, line.tell)
     with api.finishing(run):
         sha256 = api.identify(run)
         _check(order, run)
@@ -145,7 +124,7 @@ def _worked(order: Order, line: Line, path: Path) -> Verdict:
     return outcomes.of_result(result, _written(order, result), sha256)
 
 
-def _put_off(order: Order, run: _NotingRun, result: Result) -> Verdict | None:
+def _put_off(order: Order, run: Run, result: Result) -> Verdict | None:
     """Return why a result is not written: another time there will be more of it."""
     failed = outcomes.of_failures(result, run.troubles, last=order.last)
     if failed is not None:
