@@ -15,7 +15,7 @@ HERE = Path(__file__).parent
 _NOWHERE = tempfile.mkdtemp(prefix="vidsum-tests-")
 atexit.register(shutil.rmtree, _NOWHERE, ignore_errors=True)
 for _name in [name for name in os.environ if name.startswith(("VIDSUM_", "HF_"))]:
-    if _name != "VIDSUM_TEST_MEDIA" and not _name.startswith("VIDSUM_RENEW"):
+    if not _name.startswith(("VIDSUM_TEST_", "VIDSUM_RENEW")):
         del os.environ[_name]
 # Models, keys and settings of whoever runs the tests must not change what they find.
 os.environ |= {

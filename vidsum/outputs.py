@@ -42,15 +42,17 @@ def result_name(video: Path, form: str, taken: set[str]) -> str:
     return os.fsdecode(name)
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, follow: bool = True) -> None:
     """Write a file so that it is either whole or not there. Raises: OutputError.
 
-    A link is followed, and a file that is replaced keeps its permissions. What runs that were
-    killed have left in the folder is removed, see :func:`remove_leftovers`.
+    A file that is replaced keeps its permissions. A link at its place is followed; without
+    ``follow`` it is replaced, so that whoever else writes to the folder cannot choose another
+    place. What runs that were killed have left in the folder is removed, see
+    :func:`remove_leftovers`.
     """
     try:
         path.parent.mkdir(exist_ok=True)
-        target = path.resolve()
+        target = path.resolve() if follow else path.absolute()
         _remove_once(target.parent)
         _replace(target, text)
         failpoint("output.replaced")
@@ -66,8 +68,10 @@ def _replace(target: Path, text: str) -> None:
     with _created(temporary) as file:  # and its lock is held until it has its name
         try:
             failpoint("output.begun")
-            if target.exists():
-                os.fchmod(file.fileno(), stat.S_IMODE(target.stat().st_mode))
+            with contextlib.suppress(FileNotFoundError):
+                mode = target.lstat().st_mode  # where a link is followed, it was by now
+                if stat.S_ISREG(mode):
+                    os.fchmod(file.fileno(), stat.S_IMODE(mode))
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

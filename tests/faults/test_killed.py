@@ -15,9 +15,8 @@ from scripted_provider import ScriptedProvider
 
 ASKED = 6
 """What a run that is not disturbed asks: three captions, a summary, a look, the summary revised."""
-FEW = ("call.answered@2=kill", "ledger.settle.before@3=kill", "ledger.settle.after@4=kill",
-       "ledger.reserve.after=kill", "db.migrate.before=kill", "output.begun=kill",
-       "output.before=kill", "output.replaced=kill", "ledger.close_run.before=kill")  # fmt: skip
+FEW = ("call.answered@2=kill", "store.put.before@2=kill", "ledger.settle.before@3=kill",
+       "output.before=kill", "ledger.close_run.before=kill")  # fmt: skip
 
 
 class Place:
@@ -100,6 +99,7 @@ def test_a_run_comes_to_every_kind_of_place(tmp_path: Path, clip_folder: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_run_may_be_killed_at_every_place(tmp_path: Path, clip_folder: Path) -> None:
     for number, moment in enumerate(["none", *found_places(tmp_path, clip_folder)][1:]):
         folder = tmp_path / f"{number:03}"
@@ -109,6 +109,7 @@ def test_a_run_may_be_killed_at_every_place(tmp_path: Path, clip_folder: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_a_run_may_be_killed_at_any_moment(tmp_path: Path, clip_folder: Path) -> None:
     """Thirty times, children included; the moments are drawn from a run's whole length."""
     folder = tmp_path / "length"

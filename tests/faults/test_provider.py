@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,8 +32,8 @@ PASSING: Final = ("429", "429 wait", "500", "503", "hang", "reset", "truncated",
 """After one of these the same request is sent again."""
 OF_ONE_REQUEST: Final = frozenset(("500", "hang", "trickle", "wrong types"))
 """What may be one request's fault: the others of a run are still made."""
-BATCH = [(SITES[n % len(SITES)], fault) for n, fault in enumerate(FAULTS)]
-"""Each fault once and each place twice: for every day."""
+BATCH = list(zip(SITES, list(FAULTS)[::2], strict=True))
+"""Each place once, with every other fault: for every day."""
 ALL = [(site, fault) for site in SITES for fault in FAULTS]
 
 
@@ -68,7 +68,7 @@ Make = Callable[..., Outcome]
 def outcome(
     tmp_path: Path, clip_folder: Path, monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
-) -> Make:  # fmt: skip
+) -> Iterator[Make]:  # fmt: skip
     """Run the whole program against one provider; each time the same video and state folder."""
     home = tmp_path / "state"
     home.mkdir()
@@ -186,7 +186,7 @@ def check_passing(outcome: Make, site: Site, fault: str) -> None:
     check_unknown(found)
 
 
-@pytest.mark.parametrize(("site", "fault"), list(zip(SITES, PASSING, strict=True)))
+@pytest.mark.parametrize(("site", "fault"), list(zip(SITES[::2], PASSING[::2], strict=True)))
 def test_a_fault_that_passes(outcome: Make, site: Site, fault: str) -> None:
     check_passing(outcome, site, fault)
 

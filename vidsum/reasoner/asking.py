@@ -197,7 +197,8 @@ class Asker:
             reply = self._complete(prompt, question.schema(limits), room)
         except RequestFailed as exc:
             received += _instead(exc)
-            raise RequestFailed(f"{exc.message}{self._put_by(received)}", exc.hint) from exc
+            raise RequestFailed(f"{exc.message}{self._put_by(received)}", exc.hint,
+                                kind=exc.kind) from exc  # fmt: skip
         try:
             return _Accepted(reply.text, question.read(reply.text))
         except Malformed as exc:

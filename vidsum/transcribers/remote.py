@@ -228,6 +228,9 @@ class RemoteTranscriber(Transcriber):
             usage = usage_of(body)
             used = replace(quantities(usage), audio_s=seconds)
             call.settle(used, usage.origin, cost_usd=usage.cost_usd, resolved=resolved(body))
+            if not (isinstance(body.get("text"), str) or isinstance(body.get("segments"), list)):
+                raise RequestFailed(f"{connection.asked.endpoint.name} sent an answer without a "
+                                    "transcript.", kind="transient")  # fmt: skip
             return body
 
     def _open(self) -> Connection:
