@@ -318,8 +318,6 @@ def test_what_is_not_believed_is_rejected(
 @pytest.mark.parametrize(
     "body",
     [
-        {},
-        {"text": None},
         {"text": 3, "segments": []},
         {"text": "", "segments": "none"},
         {"segments": [3, {}, {"start": "a", "end": 1, "text": "x"}, {"start": 0, "end": 1}]},
@@ -332,6 +330,16 @@ def test_odd_answers_are_no_words(body: dict[str, Any], talk_of_words: Path) -> 
         transcript = Listening(provider.url).to(talk_of_words)
     assert transcript is not None
     assert transcript.segments == ()
+
+
+@pytest.mark.parametrize("body", [{}, {"text": None}, {"text": 3, "segments": "none"}])
+def test_an_answer_without_a_transcript_is_none(body: dict[str, Any], talk_of_words: Path) -> None:
+    with (
+        ScriptedProvider(Answer(body=body)) as provider,
+        pytest.raises(BackendFailed, match=r"sent an answer without a transcript\.") as caught,
+    ):
+        Listening(provider.url).to(talk_of_words)
+    assert caught.value.kind == "transient"
 
 
 def test_without_speech_nothing_is_sent(tmp_path: Path) -> None:
