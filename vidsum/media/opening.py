@@ -27,15 +27,25 @@ class Refused(Exception):
 def open_input(path: Path) -> InputContainer:
     """Open ``path`` as one of the allowed containers.
 
-    The ``file:`` prefix and an absolute path make names such as ``-y.mp4`` or ``concat:x``
-    plain names. Raises: Refused.
+    FFmpeg is not told the file's name: it would believe a suffix more than the content (random
+    bytes named ``.mp3`` are sound to it), and could find other files beside it. Raises: Refused.
     """
     with av.logging.Capture() as said:
         try:
-            return av.open(f"file:{path.absolute()}", options=_options(),
-                           metadata_errors="replace")  # fmt: skip
+            with path.open("rb") as file:
+                return av.open(f"file:{_nameless(path, file.fileno())}", options=_options(),
+                               metadata_errors="replace")  # fmt: skip
         except Exception as exc:  # PyAV maps FFmpeg's codes to builtins of all kinds
             raise Refused(_why(exc, path, [text for _, _, text in said])) from exc
+
+
+def _nameless(path: Path, descriptor: int) -> Path:
+    """Return another path of an open file, without its name; its own where there is none.
+
+    The ``file:`` in front and the absolute path make ``-y.mp4`` or ``concat:x`` plain names too.
+    """
+    other = Path(f"/dev/fd/{descriptor}")
+    return other if other.exists() else path.absolute()
 
 
 def _options() -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 import stat
@@ -97,7 +98,8 @@ def _refuse_playlist(name: str, what: str) -> None:
 def _is_text(head: bytes) -> bool:
     """Printable ASCII or UTF-8 throughout: no container begins with 4 KiB of that."""
     try:
-        text = head[: len(head) - 3].decode("utf-8") if len(head) > 3 else head.decode("utf-8")
+        # A letter may be cut in two where the head ends.
+        text = codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) < _HEAD_BYTES)
     except UnicodeDecodeError:
         return False
     return all(char.isprintable() or char in "\t\r\n\f" for char in text)

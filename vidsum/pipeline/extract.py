@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from concurrent.futures import Future
 from dataclasses import replace
@@ -185,7 +184,7 @@ def _evidence(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcri
     if seen is not None:
         pictures_end_s = min(end_s, _pictures_end_s(info, seen))
         coverage = cover(seen, start_s, pictures_end_s, missing_s, run.options.interval_s)
-        _note_damage(run, info, seen, coverage)
+        _note_damage(run, seen, coverage)
         _note_partly(run, seen, start_s, end_s, pictures_end_s)
     transcript = _without_late_cues(run, transcript, end_s, tell=not missing_s)
     return Evidence(
@@ -224,10 +223,14 @@ def _end_s(
 
 def _missing_s(run: Run, info: MediaInfo, seen: Seen) -> float:
     """Return how many promised seconds never came: 0 unless the file looks cut off."""
-    promised_s = promised_end_s(info)
-    if promised_s is None or run.options.end_s is not None or seen.stopped:
+    if run.options.end_s is not None or seen.stopped:
         return 0.0
-    missing_s = promised_s - seen.report.file_end_s
+    end_s, share = seen.report.file_end_s, seen.report.missing_share
+    # An AVI file promises bytes, and all others that promise anything promise seconds.
+    promised_s = promised_end_s(info) if share is None else end_s / (1 - share)
+    if promised_s is None:
+        return 0.0
+    missing_s = promised_s - end_s
     return missing_s if missing_s > max(_CUT_OFF_S, _CUT_OFF_SHARE * promised_s) else 0.0
 
 
@@ -249,13 +252,19 @@ def cover(
                     looked_share, largest_s, at_s, missing_s)  # fmt: skip
 
 
-def _note_damage(run: Run, info: MediaInfo, seen: Seen, coverage: Coverage) -> None:
+def _note_damage(run: Run, seen: Seen, coverage: Coverage) -> None:
     report = seen.report
     if coverage.missing_s:
-        total_s = promised_end_s(info) or math.nan
+        total_s = report.file_end_s + coverage.missing_s
         text = (
             f"The file is cut off: {coverage.missing_s:.0f} s of {total_s:.0f} s are missing at "
             "the end. The summary covers what is there."
+        )
+        run.note("cut-off", text, partial=True)
+    elif report.breaks_off and report.missing_share is None and run.options.end_s is None:
+        text = (
+            f"The file breaks off at {clock(report.file_end_s)}, in the middle of a packet; how "
+            "much is missing it does not say. The summary covers what is there."
         )
         run.note("cut-off", text, partial=True)
     if report.lost:

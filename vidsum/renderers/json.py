@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -90,8 +91,7 @@ def exact_json(value: Any) -> str:
 
 def failure(path: Path, exc: VidsumError) -> dict[str, Any]:
     """Return why a video has no result."""
-    return {
-        "path": path_text(path),
+    return _named(path) | {
         "error": path_text(exc.message),
         "hint": path_text(exc.hint),
         "exit_code": exc.exit_code,
@@ -114,7 +114,13 @@ def _bought(bought: Bought) -> dict[str, Any]:
 
 def _source(info: MediaInfo) -> dict[str, Any]:
     fields: dict[str, Any] = _plain(info)
-    return fields | {"path": path_text(info.path)}
+    return fields | _named(info.path)
+
+
+def _named(path: Path) -> dict[str, str]:
+    """Return a file's name: as text, and where that is not its bytes, these in hex as well."""
+    text, raw = path_text(path), os.fsencode(path)
+    return {"path": text} if text.encode() == raw else {"path": text, "path_hex": raw.hex()}
 
 
 def _frame(seen: Observation) -> dict[str, Any]:
