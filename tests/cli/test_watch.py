@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import re
@@ -104,6 +105,9 @@ def test_once_from_end_to_end(inbox: Path, film: bytes, capfd: pytest.CaptureFix
     assert told["talk.mp4"]["results"] == [str(inbox / "talk.mp4.vidsum.md")]
     assert (inbox / "talk.mp4.vidsum.md").read_text("utf-8").startswith("# ")
     assert (told["bad.mp4"]["exit_code"], told["bad.mp4"]["error"] != "") == (3, True)
+    assert told["talk.mp4"]["sha256"] == hashlib.sha256(film).hexdigest()
+    assert told["bad.mp4"]["sha256"] == hashlib.sha256(b"\0" * 16).hexdigest()
+    assert (told["talk.mp4"]["run_id"] is None, told["bad.mp4"]["run_id"]) == (False, None)
     assert (Path(told["bad.mp4"]["report"]) / "report.txt").is_file()
     assert all(STAMPED.match(line) for line in done.stderr.splitlines())
     assert re.search(
@@ -175,6 +179,64 @@ def test_what_was_quarantined_is_taken_up_again(
     assert (folder["counts"]["queued"], folder["counts"]["quarantined"]) == (1, 0)
     assert run(["watch", "retry", str(inbox)]) == 0
     assert "nothing is quarantined" in capfd.readouterr().err
+
+
+def test_a_report_elsewhere_is_found(
+    inbox: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (inbox / "talk.mp4").write_bytes(b"no film")
+    assert watch(inbox, "--once", "-q", "-o", tmp_path / "out", *FAST).returncode == 7
+    [folder] = status(capfd)["folders"]
+    assert folder["place"] == str(tmp_path / "out")
+    [bad] = folder["quarantined"]
+    assert Path(bad["report"]) == tmp_path / "out/vidsum-quarantine/talk.mp4/report.txt"
+
+
+def workers_of(pid: int) -> list[int]:
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        found += (task / "children").read_text().split()
+    return sorted({int(child) for child in found})
+
+
+def test_a_second_signal_ends_it_though_a_worker_hangs(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("VIDSUM_FAIL_AT", "worker.identified=hang")
+    with watching(inbox, *FAST) as watcher:
+        heard(watcher, "talk.mp4: started")
+        [worker] = workers_of(watcher.pid)
+        os.kill(worker, signal.SIGSTOP)  # it hears no request
+        watcher.send_signal(signal.SIGINT)
+        heard(watcher, "stopping")
+        with pytest.raises(subprocess.TimeoutExpired):
+            watcher.wait(1)
+        watcher.send_signal(signal.SIGINT)
+        _, err = watcher.communicate(timeout=15)
+    assert watcher.returncode == 130, err
+    assert "the watcher ends; it goes on when the folder is watched again" in err
+    assert not Path(f"/proc/{worker}").exists()
+    [folder] = status(capfd)["folders"]
+    assert (folder["state"], folder["counts"]["queued"]) == ("stopped", 1)
+    monkeypatch.delenv("VIDSUM_FAIL_AT")
+    assert watch(inbox, "--once", "-q", *FAST).returncode == 0
+    assert (inbox / "talk.mp4.vidsum.md").exists()
+
+
+@pytest.mark.slow
+def test_a_worker_that_hangs_is_ended_and_tried_again(
+    inbox: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDSUM_FAIL_AT", "worker.identified=hang")
+    with watching(inbox, "--stall", "2", *FAST) as watcher:
+        line = heard(watcher, "talk.mp4: the worker said nothing for 2 s and was ended; again in ")
+        assert line.endswith("attempt 1 of 6\n")
+        heard(watcher, "talk.mp4: started")
+        watcher.terminate()
+        assert watcher.wait(60) == 0
+    monkeypatch.delenv("VIDSUM_FAIL_AT")
+    assert watch(inbox, "--once", "-q", *FAST).returncode == 0
+    assert (inbox / "talk.mp4.vidsum.md").exists()
 
 
 def test_a_hook_several_formats_another_place_and_the_config_file(
@@ -299,6 +361,7 @@ def test_a_reader_that_goes_away_ends_it_well(inbox: Path) -> None:
     assert (process.returncode, "Traceback" in err) == (0, False), err
 
 
+@pytest.mark.slow
 def test_a_closed_stderr_costs_nothing(inbox: Path) -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", 'exec "$@" 2>&-', "sh", *command(inbox, "--once", *FAST)], timeout=120,

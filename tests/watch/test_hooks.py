@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from queue import SimpleQueue
 
 import pytest
 
-from vidsum.watch.hooks import Finished, Hook, filled_in
+from vidsum.watch.hooks import Finished, Hook, Hooks, Ran, filled_in
 
 DONE = Finished(1, Path("/in/a b.mp4"), (Path("/o/a.vidsum.json"), Path("/o/a.vidsum.md")))
 
@@ -49,3 +50,12 @@ def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> Non
     assert trouble == "the hook took more than 1 s and was ended"
     time.sleep(2.5)
     assert not mark.exists()
+
+
+def test_a_hook_that_cannot_be_run_at_all_is_not_waited_for() -> None:
+    ran: SimpleQueue[Ran] = SimpleQueue()
+    hooks = Hooks((), ran.put)
+    hooks.start(DONE)
+    found = ran.get(timeout=20)
+    assert found.finished == DONE
+    assert found.trouble.startswith("the hook could not be run: ")

@@ -27,6 +27,7 @@ from vidsum.watch.job import (
     GivenUp,
     Job,
     Seen,
+    Told,
 )
 from vidsum.watch.jobs import Jobs, default_path
 from vidsum.watch.jobs_steps import CAP_WAIT_S, LONGEST_WAIT_S, backoff_s, orphan_wait_s
@@ -656,3 +657,50 @@ def test_processes_that_claim_at_once_get_each_job_once(path: Path) -> None:
     assert sorted(done) == sorted(f"film {n}" for n in range(120))
     assert jobs.counts()["done"] == 120
     assert len(jobs.hooks_due()) == 120
+
+
+def test_what_is_told_of_a_file_that_is_given_up_is_kept(jobs: Jobs, clock: Clock) -> None:
+    found_s = clock.now_s
+    jobs.add([seen("bad"), seen("dies")])
+    clock.now_s += 50
+    told = Told(5, "Play it.", "Traceback\nEnd", "ab" * 32)
+    assert jobs.settle(claimed(jobs), GivenUp("no film", 3), told) == "quarantined"
+    for _ in range(MOST_DEATHS):
+        state = jobs.settle(claimed(jobs), Again("it died", after_s=0.0, died=True), told)
+    assert state == "quarantined"
+    bad, dead = jobs.due_reports()
+    assert (bad.exit_code, dead.exit_code) == (3, 5)
+    for one in (bad, dead):
+        assert (one.hint, one.trace, one.sha256) == (told.hint, told.trace, told.sha256)
+        assert (one.first_seen_s, one.when_s) == (found_s, clock.now_s)
+
+
+def test_all_but_some_jobs_are_put_back(jobs: Jobs) -> None:
+    jobs.add([seen("a"), seen("b"), seen("c")])
+    kept, lost, changed = (claimed(jobs) for _ in range(3))
+    jobs.add([seen("c", 2)])
+    assert jobs.release(but=[kept]) == 2
+    assert jobs.renew(kept, 60)
+    assert not jobs.renew(lost, 60)
+    assert jobs.settle(changed, DONE) is None
+    assert (claimed(jobs).seen.path.name, claimed(jobs).seen) == ("b", seen("c", 2))
+
+
+def test_who_lost_the_folder_does_not_say_that_nobody_has_it(path: Path, clock: Clock) -> None:
+    first, second = (
+        Jobs(path, ROOT, name, place=place, clock=clock)
+        for name, place in (("first", Path("/out")), ("second", None))
+    )
+
+    def told() -> tuple[str, bytes]:
+        with closing(sqlite3.connect(path)) as db:
+            found: tuple[str, bytes] = db.execute("SELECT state, place FROM folders").fetchone()
+            return found
+
+    first.say("watching")
+    assert told() == ("watching", b"/out")
+    second.say("watching")
+    first.say("stopped")
+    assert told() == ("watching", b"/out")
+    second.say("stopped")
+    assert told() == ("stopped", b"/out")

@@ -288,4 +288,4 @@ class JobsBesideAModel(RuleBasedStateMachine):
 
 
 TestJobs = JobsBesideAModel.TestCase
-TestJobs.settings = settings(max_examples=40, stateful_step_count=40)
+TestJobs.settings = settings(max_examples=25, stateful_step_count=40)

@@ -58,6 +58,20 @@ def test_one_scan_is_never_enough_however_late(clock: Clock) -> None:
     assert readiness.take(of(TALK), {}).ready == (TALK,)
 
 
+@pytest.mark.parametrize(("age_s", "left"), [(0, True), (59, True), (61, False), (-1000, True)])
+def test_once_leaves_an_empty_file_that_is_new(clock: Clock, age_s: float, left: bool) -> None:
+    today_s = 1_800_000_000.0
+    readiness = Readiness(SETTLE_S, clock, once=True, today=lambda: today_s)
+    empty = replace(TALK, size_bytes=0, mtime_ns=int((today_s - age_s) * 1e9))
+    for _ in range(3):
+        changes = readiness.take(of(empty), {})
+        clock.now_s += SETTLE_S
+    assert changes.left == ((TALK.path,) if left else ())
+    assert changes.waiting == (0 if left else 1) - len(changes.ready)
+    assert readiness.take(of(empty), {}).ready == (() if left else (empty,))
+    assert readiness.take(of(empty), {empty.path: empty}) == Changes()
+
+
 @pytest.mark.parametrize("change", [{"size_bytes": 11}, {"mtime_ns": 999}, {"inode": 8}])
 def test_any_change_begins_the_wait_anew(
     readiness: Readiness, clock: Clock, change: dict[str, int]

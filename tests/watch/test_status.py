@@ -95,6 +95,7 @@ def test_each_job_is_told_as_what_it_is(path: Path) -> None:
     assert (done.path, done.when_s, done.partial, done.note, done.results) == (
         Path("done"), NOW_S, True, "cut short", results,
     )  # fmt: skip
+    assert (done.run_id, done.video_sha256, status.place) == ("run", "ab", None)
     assert status.totals == Totals(6, 6000, partial=1, hooks_due=1, hook_troubles=0)
 
 

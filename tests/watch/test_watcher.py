@@ -2,170 +2,25 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-from footage import film
-from scripted_provider import Answer, Call, ScriptedProvider, fails, says
-from watched import PRICES, SUMMARY
+from watching import alive, jobs, once, row, running, settings, workers_of
 
-from vidsum.config import Options
-from vidsum.costs.ledger import Ledger
-from vidsum.costs.ledger import default_path as ledger_path
 from vidsum.events import Event
-from vidsum.watch import jobs_steps, pauses
 from vidsum.watch.job import MOST_DEATHS
-from vidsum.watch.jobs import Jobs, default_path
 from vidsum.watch.names import QUARANTINE
 from vidsum.watch.reports import Progress, Report
-from vidsum.watch.settings import Settings
-from vidsum.watch.watcher import Summary, Watcher
+from vidsum.watch.watcher import Summary
 
-LITE = Options(tier="lite", ocr=False)
-
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Jobs of the test's own, and short waits: how long they are is tested elsewhere."""
-    monkeypatch.setenv("VIDSUM_HOME", str(tmp_path / "state"))
-    monkeypatch.setattr(jobs_steps, "BASE_WAIT_S", 0.05)
-    monkeypatch.setattr(pauses, "BLOCKED_S", 0.5)
-    monkeypatch.setattr(pauses, "STATE_S", 0.2)
-
-
-@pytest.fixture(scope="session")
-def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Films of two seconds, each with pictures of its own."""
-    folder = tmp_path_factory.mktemp("films")
-    return [small_film(folder / f"{number}.mp4", number) for number in range(3)]
-
-
-def small_film(path: Path, number: int, shots: int = 2) -> Path:
-    """Write a film of random pictures, each for a second."""
-    rng = np.random.default_rng(number)
-    pictures = [rng.integers(0, 255, (4, 6, 3), dtype=np.uint8) for _ in range(shots)]
-    return film(path, [(1.0, picture.repeat(16, 0).repeat(16, 1)) for picture in pictures])
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    folder = tmp_path / "in"
-    folder.mkdir()
-    return folder
-
-
-def settings(root: Path, **more: Any) -> Settings:
-    given: dict[str, Any] = {"options": LITE, "settle_s": 0.2, "rescan_s": 0.2} | more
-    return Settings(root=root, **given)
-
-
-@dataclass
-class Running:
-    """A watcher in a thread, and what it has told."""
-
-    watcher: Watcher
-    told: list[Report | Progress] = field(default_factory=list)
-    summary: Summary | None = None
-    error: BaseException | None = None
-
-    def count(self, kind: str, name: str | None = None) -> int:
-        """How often something was told."""
-        return sum(
-            isinstance(one, Report) and one.kind == kind and name in (None, str(one.path))
-            for one in list(self.told)
-        )
-
-    def until(self, true: Callable[[], bool], within_s: float = 30) -> None:
-        """Wait until something is so."""
-        end_s = time.monotonic() + within_s
-        while not true():
-            assert time.monotonic() < end_s, self.told
-            assert self.error is None, self.error
-            time.sleep(0.02)
-
-    def until_told(self, kind: str, name: str | None = None, times: int = 1) -> None:
-        """Wait until something was told so often."""
-        self.until(lambda: self.count(kind, name) >= times)
-
-    def message(self, kind: str) -> str:
-        """The last one of a kind."""
-        found = [one for one in self.told if isinstance(one, Report) and one.kind == kind]
-        return found[-1].message
-
-
-@contextlib.contextmanager
-def running(given: Settings) -> Iterator[Running]:
-    told: list[Report | Progress] = []
-    found = Running(Watcher(given, told.append), told)
-
-    def run() -> None:
-        try:
-            found.summary = found.watcher.run()
-        except BaseException as exc:  # noqa: BLE001 - the test is told
-            found.error = exc
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield found
-    finally:
-        found.watcher.stop()
-        thread.join(60)
-        assert not thread.is_alive()
-        if found.error is not None:
-            raise found.error
-
-
-def once(given: Settings) -> tuple[Summary, list[Report | Progress]]:
-    told: list[Report | Progress] = []
-    return Watcher(replace(given, once=True), told.append).run(), told
-
-
-def jobs(root: Path) -> Jobs:
-    return Jobs(default_path(), root, "the test")
-
-
-def row(root: Path, column: str) -> list[Any]:
-    """A column of all jobs."""
-    import sqlite3
-
-    with contextlib.closing(sqlite3.connect(default_path())) as db:
-        return [value for (value,) in db.execute(f"SELECT {column} FROM jobs ORDER BY path")]
-
-
-def workers_of(pid: int) -> list[int]:
-    """The worker processes below a process."""
-    found = []
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        with contextlib.suppress(OSError):
-            found += [int(child) for child in task.read_text().split()]
-    return [pid for pid in found if b"vidsum.watch.worker" in _command(pid)]
-
-
-def _command(pid: int) -> bytes:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b""
-
-
-def alive(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    return False
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def test_what_is_dropped_is_done(root: Path, films: list[Path]) -> None:
@@ -410,107 +265,3 @@ def test_too_little_room_pauses_and_goes_on(root: Path, films: list[Path], tmp_p
         watch.until_told("done", "a.mp4")
         assert watch.count("resumed") == 1
     assert row(root, "attempts") == [1]
-
-
-def remote(url: str, **more: Any) -> Options:
-    given: dict[str, Any] = {
-        "tier": "auto", "ocr": False, "captioner": "builtin", "transcriber": "none",
-        "reasoner": "remote", "reason_api": url, "reason_model": "m",
-        "reason_context_tokens": 32_768, "second_look": 0, "api_timeout_s": 5.0,
-    }  # fmt: skip
-    return Options(**(given | more))
-
-
-@pytest.fixture
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("VIDSUM_API_KEY", "sk-nobody-may-see-this")
-
-
-def writes(call: Call) -> Answer:
-    """A summary with next to nothing in it."""
-    return says(json.dumps(SUMMARY))
-
-
-@pytest.mark.usefixtures("key")
-def test_a_key_that_is_not_accepted_pauses_the_folder(root: Path, films: list[Path]) -> None:
-    open_now = threading.Event()
-
-    def step(call: Call) -> Answer:
-        return writes(call) if open_now.is_set() else fails(401, "Incorrect API key")
-
-    shutil.copy(films[0], root / "a.mp4")
-    with (
-        ScriptedProvider(step) as provider,
-        running(settings(root, options=remote(provider.url))) as watch,
-    ):
-        watch.until_told("paused")
-        assert "does not accept the key" in watch.message("paused")
-        watch.until_told("again", "a.mp4")
-        assert not (root / "a.mp4.vidsum.md").exists()
-        open_now.set()
-        watch.until_told("done", "a.mp4")
-    assert row(root, "attempts") == [1]
-    assert b"nobody-may-see" not in default_path().read_bytes()
-
-
-@pytest.mark.usefixtures("key")
-def test_a_provider_that_is_down_is_asked_again(root: Path, films: list[Path]) -> None:
-    down = fails(503, "overloaded", retry_after="0")
-    shutil.copy(films[0], root / "a.mp4")
-    with ScriptedProvider(*[down] * 6, writes) as provider:
-        summary, told = once(settings(root, options=remote(provider.url)))
-    assert summary.done == 1
-    assert summary.again >= 1
-    assert row(root, "attempts")[0] >= 2
-    assert all(one.kind != "paused" for one in told if isinstance(one, Report))
-
-
-@pytest.mark.usefixtures("key")
-def test_the_same_content_twice_is_one_bill(root: Path, films: list[Path]) -> None:
-    def slow(call: Call) -> Answer:
-        time.sleep(0.5)  # the other worker is there by then
-        return writes(call)
-
-    def drop(place: str, name: str) -> None:  # the name is a fact, which the prompt tells
-        (root / place).mkdir()
-        shutil.copy(films[0], root / place / name)
-
-    drop("a", "lesson.mp4")
-    with ScriptedProvider(slow) as provider:
-        assert once(settings(root, options=remote(provider.url)))[0].done == 1
-        alone = len(provider.calls)
-        assert alone > 0
-        drop("b", "talk.mp4")
-        drop("c", "talk.mp4")
-        assert once(settings(root, options=remote(provider.url), workers=2))[0].done == 2
-        assert len(provider.calls) == 2 * alone
-
-
-@pytest.mark.usefixtures("key")
-def test_the_day_is_over_when_its_cap_is_reached(root: Path, films: list[Path]) -> None:
-    folder = default_path().parent
-    folder.mkdir()
-    (folder / "prices.toml").write_text(PRICES)
-    shutil.copy(films[0], root / "a.mp4")
-    with ScriptedProvider(writes) as provider:
-        free = remote(provider.url)
-        assert once(settings(root, options=free))[0].done == 1
-        with Ledger.reading(ledger_path()) as ledger:
-            spent = ledger.spent_today().usd_nano
-            most = max(line.reserved_usd_nano or 0 for line in ledger.entries())
-        assert spent > 0
-        capped = replace(free, max_usd_per_day=Decimal(spent + most // 2) / 10**9)
-        shutil.copy(films[1], root / "b.mp4")
-        with running(settings(root, options=capped)) as watch:
-            watch.until_told("paused")
-            assert "a day is reached" in watch.message("paused")
-            watch.until_told("again", "b.mp4")
-        assert row(root, "state") == ["done", "queued"]
-        assert row(root, "attempts") == [1, 0]
-        assert not (root / "b.mp4.vidsum.md").exists()
-        capped = replace(free, max_usd_per_day=Decimal(spent) / 10**9)
-        summary, told = once(settings(root, options=capped))
-        assert (summary.done, summary.left, summary.exit_code) == (0, 1, 7)
-        assert all(one.kind != "started" for one in told if isinstance(one, Report))
-        summary, _ = once(settings(root, options=free))
-        assert (summary.done, summary.left) == (1, 0)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from watched import CALL_NANO, Watched, small_film, wait_until, watched, whole
 
-
 FILES = int(os.environ.get("VIDSUM_TEST_FILES", "300"))
 """How many files come at once: faults/README.md has the figures of 2,000."""
 

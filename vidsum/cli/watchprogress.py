@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from vidsum.watch.settings import Settings
 
 Counts = Callable[[], dict[str, int]]
-_SERIOUS: Final = frozenset({"paused", "quarantined", "hook-failed"})
+_SERIOUS: Final = frozenset({"paused", "quarantined", "hook-failed", "problem"})
 """What even --quiet lets through."""
 _MINUTE: Final = frozenset({"found", "gone"})
 """What only --verbose tells line by line: thousands of files may come or go at once."""
 _ENDED: Final = frozenset({"done", "again", "quarantined"})
 _COLOURS: Final = {"done": "green", "again": "yellow", "paused": "yellow", "hook-failed": "yellow",
-                   "quarantined": "red"}  # fmt: skip
+                   "problem": "yellow", "quarantined": "red"}  # fmt: skip
 _COLUMNS_BESIDE_NAME: Final = 44
 _NARROWEST_NAME: Final = 12
 _LONG_S: Final = 100.0

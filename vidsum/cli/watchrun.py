@@ -129,13 +129,15 @@ class JsonLines:
         bad = next((q for q in known.quarantined if q.path == path), None) if known else None
         fields: dict[str, Any] = {
             "folder": self._settings.root, "path": path, "status": kind, "results": [],
-            "note": "", "error": None, "exit_code": None, "report": None,
+            "note": "", "run_id": None, "sha256": None, "error": None, "exit_code": None,
+            "report": None,
         }  # fmt: skip
         if kind == "done" and done is not None:
             fields |= {"status": "partial" if done.partial else "done", "note": done.note,
-                       "results": list(done.results)}  # fmt: skip
+                       "results": list(done.results), "run_id": done.run_id,
+                       "sha256": done.video_sha256}  # fmt: skip
         elif kind == "quarantined" and bad is not None:
-            fields |= {"error": bad.why, "exit_code": bad.exit_code,
+            fields |= {"error": bad.why, "exit_code": bad.exit_code, "sha256": bad.sha256,
                        "report": quarantine_folder(self._settings, path)}  # fmt: skip
         return fields
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vidsum.cli.options import config_file, options_in_force
+from vidsum.cli.options import options_in_force
 from vidsum.errors import OptionError
 
 if TYPE_CHECKING:
@@ -44,13 +44,10 @@ class Today:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", required=False, type=click.Path(path_type=Path, readable=False))
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR",
-              help="Where the watcher's results go, to find its reports there. Default: as in "
-              "[watch] of the config file, else the folder.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="The same as one JSON object.")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE",
               help="Config file (TOML): the caps a day are looked up there.")  # fmt: skip
-def status(folder: Path | None, output: Path | None, as_json: bool, config: Path | None) -> None:
+def status(folder: Path | None, as_json: bool, config: Path | None) -> None:
     """Show what is done, what is under way, what waits and what went wrong.
 
     Of FOLDER, or of every folder that was ever watched by this user.
@@ -60,8 +57,7 @@ def status(folder: Path | None, output: Path | None, as_json: bool, config: Path
     from vidsum.cli.output import write_stdout
 
     options = options_in_force({}, config)
-    place = output or _output_in(config_file(config))
-    found = [_watched(one, options, place) for one in _folders(folder)]
+    found = [_watched(one, options) for one in _folders(folder)]
     today = _today(options)
     if as_json:
         from vidsum.renderers.json import exact_json
@@ -93,15 +89,7 @@ def _folders(folder: Path | None) -> tuple[FolderStatus, ...]:
     return kept.folders(default_path()) if folder is None else (known_folder(folder),)
 
 
-def _output_in(file: Path) -> Path | None:
-    from vidsum.cli.watchoptions import KEYS
-    from vidsum.config import file_table
-
-    given = file_table(file, "watch", KEYS).get("output")
-    return Path(given).expanduser() if isinstance(given, str) and given else None
-
-
-def _watched(known: FolderStatus, options: Options, output: Path | None) -> Watched:
+def _watched(known: FolderStatus, options: Options) -> Watched:
     from vidsum.watch.holding import holder
     from vidsum.watch.settings import Settings
 
@@ -110,7 +98,7 @@ def _watched(known: FolderStatus, options: Options, output: Path | None) -> Watc
     state, why = known.state, known.why
     if state != "stopped" and (known.stale or held is None):
         state, why = "stopped", "the watcher ended without saying so"
-    settings = Settings(known.root, options, None if output is None else output.resolve())
+    settings = Settings(known.root, options, known.place)
     return Watched(known, state, why, held, _reports(known, settings))
 
 

@@ -169,6 +169,9 @@ class Hooks:
             self._hook.kill()
 
     def _run(self, hook: Hook, finished: Finished) -> None:
-        trouble = hook.run(finished)
-        failpoint("hook.ran")
+        try:
+            trouble = hook.run(finished)
+            failpoint("hook.ran")
+        except Exception as exc:  # noqa: BLE001 - a thread that died would be waited for for ever
+            trouble = f"the hook could not be run: {safe(str(exc))}"[:_SAID_LETTERS]
         self._post(Ran(finished, trouble))

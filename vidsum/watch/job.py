@@ -83,3 +83,16 @@ class GivenUp:
 
 
 Outcome = Done | Again | GivenUp
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of how work on a file ended besides its outcome, for the report on it.
+
+    ``exit_code`` and ``hint`` are those of the error, ``trace`` the worker's last words on stderr.
+    """
+
+    exit_code: int | None = None
+    hint: str = ""
+    trace: str = ""
+    sha256: str | None = None

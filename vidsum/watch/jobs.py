@@ -7,10 +7,11 @@ threads and processes, and the end of any of them at any moment, leave each file
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
@@ -19,7 +20,7 @@ from vidsum.errors import OutputError
 from vidsum.failpoints import failpoint
 from vidsum.home import state_folder
 from vidsum.watch import jobs_schema as sql
-from vidsum.watch.job import Done, GivenUp, Job, Outcome, Seen, State
+from vidsum.watch.job import Done, GivenUp, Job, Outcome, Seen, State, Told
 from vidsum.watch.jobs_steps import (
     Values,
     add_one,
@@ -35,13 +36,15 @@ if TYPE_CHECKING:
     import sqlite3
 
 _PROGRESS_WAIT_S: Final = 1.0
+_NOTHING: Final = Told()
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
     """A file that was given up. ``exit_code`` None: not for one error, but for too many ends.
 
-    ``when_s`` is a Unix time.
+    ``when_s`` and ``first_seen_s`` are Unix times. ``hint``, ``trace`` and ``sha256`` are what its
+    last worker has told, see :class:`vidsum.watch.job.Told`.
     """
 
     job_id: int
@@ -52,6 +55,10 @@ class Quarantined:
     deaths: int
     orphanings: int
     when_s: float
+    first_seen_s: float
+    hint: str = ""
+    trace: str = ""
+    sha256: str | None = None
 
 
 def default_path() -> Path:
@@ -74,16 +81,19 @@ class Jobs:
         owner: str,
         *,
         hooks: bool = False,
+        place: Path | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """Make the row of a folder, ``root``, which is absolute. Raises: OutputError.
 
-        ``owner`` is a token that nobody else has. ``hooks``: each Done makes a hook due.
+        ``owner`` is a token that nobody else has. ``hooks``: each Done makes a hook due. ``place``
+        is where results go; None for who only looks in.
         """
         self.path = path
         self._root = os.fsencode(root)
         self._owner = owner
         self._hooks = hooks
+        self._place = None if place is None else os.fsencode(place)
         self._clock = clock
         with self._writing("folder"):
             pass
@@ -159,11 +169,12 @@ class Jobs:
         ):
             db.execute(sql.PROGRESS, values | sql.lease_of(job) | {"text": bounded(text)})
 
-    def settle(self, job: Job, outcome: Outcome) -> State | None:
+    def settle(self, job: Job, outcome: Outcome, told: Told = _NOTHING) -> State | None:
         """End a running job; return its state now. None: the lease was lost, nothing is written.
 
         Too many attempts or deaths end in quarantine. A file that changed meanwhile is queued
-        anew whatever the outcome, and what was done of its old form is not noted.
+        anew whatever the outcome, and what was done of its old form is not noted. ``told`` is kept
+        for the report on a file that is given up.
         """
         with self._writing("settle") as (db, values):
             held = db.execute(sql.HELD, sql.lease_of(job)).fetchone()
@@ -177,12 +188,16 @@ class Jobs:
                 db.execute(sql.DONE, values | done_values(outcome) | {"hooks": self._hooks})
                 return "done"
             if isinstance(outcome, GivenUp):
-                return give_up(db, values, outcome.why, outcome.exit_code)
-            return do_again(db, values, outcome)
+                told = replace(told, exit_code=outcome.exit_code)
+                return give_up(db, values, outcome.why, told)
+            return do_again(db, values, outcome, told)
 
     def due_s(self, job: Job) -> float | None:
-        """Return the Unix time from which a queued job is due; None: it is not queued."""
-        rows = self._rows(sql.DUE, id=job.id)
+        """Return the Unix time from which a job is due that is queued again.
+
+        None: it is not queued, or not for the same form of the file.
+        """
+        rows = self._rows(sql.DUE, id=job.id, **sql.values_of(job.seen))
         return float(rows[0][0]) if rows else None
 
     def recover(self) -> int:
@@ -194,9 +209,13 @@ class Jobs:
         with self._writing("recover") as (db, values):
             return put_back(db, sql.ORPHANS, values)
 
-    def release(self) -> int:
-        """Put back this owner's running jobs, uncharged and at their old places."""
+    def release(self, but: Collection[Job] = ()) -> int:
+        """Put back this owner's running jobs, uncharged and at their old places.
+
+        Those in ``but`` stay.
+        """
         with self._writing("release") as (db, values):
+            values |= {"but": json.dumps([job.id for job in but])}
             kept = db.execute(sql.RELEASE, values).rowcount
             return kept + db.execute(sql.RELEASE_CHANGED, values).rowcount
 
@@ -259,9 +278,12 @@ class Jobs:
         why: str = "",
         until_s: float | None = None,
     ) -> None:
-        """Note the folder's own state, for the status; say it again now and then, as a beat."""
+        """Note the folder's own state, for the status; say it again now and then, as a beat.
+
+        That it is stopped is noted only if this owner was the last to say anything.
+        """
         with self._writing("say") as (db, values):
-            values |= {"state": state, "why": bounded(why), "until": until_s}
+            values |= {"state": state, "why": bounded(why), "until": until_s, "place": self._place}
             db.execute(sql.SAY, values)
 
     @contextlib.contextmanager

@@ -20,7 +20,7 @@ _FOLDERS: Final = """
 CREATE TABLE folders (
     id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, owner TEXT NOT NULL,
     state TEXT NOT NULL CHECK (state IN ('watching', 'paused', 'stopped')),
-    why TEXT NOT NULL, until_s REAL, beat_s REAL
+    why TEXT NOT NULL, until_s REAL, beat_s REAL, place BLOB
 ) STRICT"""
 
 _JOBS: Final = """
@@ -38,6 +38,7 @@ CREATE TABLE jobs (
     owner TEXT, started_s REAL, renewed_s REAL, lease_until_s REAL,
     content_sha256 TEXT, changed INTEGER NOT NULL DEFAULT 0, progress TEXT NOT NULL DEFAULT '',
     error TEXT, exit_code INTEGER, error_s REAL, report_due INTEGER NOT NULL DEFAULT 0,
+    hint TEXT NOT NULL DEFAULT '', trace TEXT NOT NULL DEFAULT '', error_sha256 TEXT,
     done_s REAL, run_id TEXT, results BLOB, video_sha256 TEXT,
     partial INTEGER NOT NULL DEFAULT 0, note TEXT NOT NULL DEFAULT '',
     hooks_due INTEGER NOT NULL DEFAULT 0 CHECK (hooks_due >= 0),
@@ -65,7 +66,9 @@ such paths with a NUL between them. ``mtime_ns`` and ``inode`` are decimal text:
 64 bits without a sign, and years that nanoseconds in SQLite's 63 bits do not reach. Names in
 ``_s`` are Unix times in seconds. ``queued_s`` is the clock when ``due_s`` was set. ``was`` is the
 state before ``gone``. ``content_sha256`` is what a running job works on, ``video_sha256`` what was
-done last. ``changed``: another form of the file was found while it ran."""
+done last, ``error_sha256`` what was given up. ``changed``: another form of the file was found
+while it ran. ``hint`` and ``trace`` belong to the error of a file that was given up. ``place``:
+where a folder's results go, NULL until a watcher has told."""
 
 _SEEN: Final = "path, size_bytes, mtime_ns, inode"
 _LET_GO: Final = """owner = NULL, started_s = NULL, renewed_s = NULL, lease_until_s = NULL,
@@ -81,7 +84,9 @@ one orphaning more."""
 MAKE_FOLDER: Final = "INSERT INTO folders (root, owner, state, why) VALUES (?, '', 'stopped', '')"
 FIND_FOLDER: Final = "SELECT id FROM folders WHERE root = ?"
 SAY: Final = """UPDATE folders SET owner = :owner, state = :state, why = :why, until_s = :until,
-beat_s = :now WHERE id = :folder"""
+beat_s = :now, place = coalesce(:place, place)
+WHERE id = :folder AND (:state <> 'stopped' OR owner = :owner)"""
+"""Whoever ends because another watcher has the folder does not say that it has none."""
 
 FIND: Final = f"""SELECT id, state, was, {_SEEN} FROM jobs
 WHERE folder_id = :folder AND path = :path"""
@@ -108,7 +113,8 @@ RETURNING id, {_SEEN}, owner, attempts, deaths, orphanings"""
 NEXT_DUE: Final = """SELECT (SELECT min(due_s) FROM jobs WHERE folder_id = :folder
 AND state = 'queued'), (SELECT max(queued_s) FROM jobs WHERE folder_id = :folder
 AND state = 'queued')"""
-DUE: Final = "SELECT due_s FROM jobs WHERE id = :id AND state = 'queued'"
+DUE: Final = """SELECT due_s FROM jobs WHERE id = :id AND state = 'queued'
+AND size_bytes = :size_bytes AND mtime_ns = :mtime_ns AND inode = :inode"""
 
 LIVES: Final = f"lease_until_s >= :now AND renewed_s <= :now + {CLOCK_SLACK_S}"
 HELD: Final = f"SELECT changed FROM jobs {_WHERE_HELD}"
@@ -123,7 +129,8 @@ DONE: Final = f"""UPDATE jobs SET state = 'done', {_LET_GO}, done_s = :now, run_
 results = :results, video_sha256 = :sha256, partial = :partial, note = :note,
 hooks_due = hooks_due + :hooks WHERE id = :id"""
 GIVEN_UP: Final = f"""UPDATE jobs SET state = 'quarantined', {_LET_GO}, {_COUNTERS}, error = :why,
-exit_code = :exit_code, error_s = :now, report_due = 1 WHERE id = :id"""
+exit_code = :exit_code, error_s = :now, report_due = 1, hint = :hint, trace = :trace,
+error_sha256 = :sha256 WHERE id = :id"""
 AGAIN: Final = f"""UPDATE jobs SET state = 'queued', {_LET_GO}, {_COUNTERS}, error = :why,
 exit_code = NULL, error_s = :now, queued_s = :now, due_s = :due WHERE id = :id"""
 QUEUE_AFRESH: Final = f"UPDATE jobs SET {_AFRESH}, due_s = :now WHERE id = :id"
@@ -133,17 +140,19 @@ _TAKEN: Final = (
 )
 ORPHANS: Final = f"{_TAKEN} AND state = 'running' AND owner <> :owner"
 LAPSED: Final = f"{ORPHANS} AND NOT ({LIVES})"
+_BUT: Final = "AND id NOT IN (SELECT value FROM json_each(:but))"
 RELEASE: Final = f"""UPDATE jobs SET state = 'queued', {_LET_GO}, attempts = attempts - 1,
 queued_s = :now, due_s = min(due_s, :now)
-WHERE folder_id = :folder AND state = 'running' AND owner = :owner AND changed = 0"""
+WHERE folder_id = :folder AND state = 'running' AND owner = :owner AND changed = 0 {_BUT}"""
 RELEASE_CHANGED: Final = f"""UPDATE jobs SET {_AFRESH}, due_s = :now
-WHERE folder_id = :folder AND state = 'running' AND owner = :owner"""
+WHERE folder_id = :folder AND state = 'running' AND owner = :owner AND changed = 1 {_BUT}"""
 RETRY: Final = f"""UPDATE jobs SET {_AFRESH}, due_s = :now
 WHERE folder_id = :folder AND state = 'quarantined'"""
 
 COUNT: Final = "SELECT state, count(*) FROM jobs WHERE folder_id = :folder GROUP BY state"
-QUARANTINED: Final = """SELECT id, path, error, exit_code, attempts, deaths, orphanings, error_s
-FROM jobs WHERE folder_id = :folder AND state = 'quarantined'"""
+QUARANTINED: Final = """SELECT id, path, error, exit_code, attempts, deaths, orphanings, error_s,
+first_seen_s, hint, trace, error_sha256 FROM jobs
+WHERE folder_id = :folder AND state = 'quarantined'"""
 REPORTED: Final = "UPDATE jobs SET report_due = 0 WHERE folder_id = :folder AND id = :id"
 HOOKS_DUE: Final = """SELECT id, path, results, run_id, video_sha256, partial, note FROM jobs
 WHERE folder_id = :folder AND hooks_due > 0 ORDER BY done_s, id"""

@@ -6,7 +6,15 @@ import random
 from typing import TYPE_CHECKING, Any, Final
 
 from vidsum.watch import jobs_schema as sql
-from vidsum.watch.job import MOST_ATTEMPTS, MOST_DEATHS, MOST_ORPHANINGS, Again, Done, State
+from vidsum.watch.job import (
+    MOST_ATTEMPTS,
+    MOST_DEATHS,
+    MOST_ORPHANINGS,
+    Again,
+    Done,
+    State,
+    Told,
+)
 from vidsum.wording import path_text
 
 if TYPE_CHECKING:
@@ -80,7 +88,7 @@ def put_back(db: sqlite3.Connection, which: str, values: Values) -> int:
             db.execute(sql.QUEUE_AFRESH, row)
         elif orphanings >= MOST_ORPHANINGS:
             why = f"The watcher, or the machine, ended {orphanings} times in the middle of it."
-            give_up(db, row, why, None)
+            give_up(db, row, why, Told())
         else:
             row |= {
                 "why": "The watcher ended in the middle of it.",
@@ -90,13 +98,13 @@ def put_back(db: sqlite3.Connection, which: str, values: Values) -> int:
     return len(rows)
 
 
-def do_again(db: sqlite3.Connection, values: Values, again: Again) -> State:
+def do_again(db: sqlite3.Connection, values: Values, again: Again, told: Told) -> State:
     """Queue a running job once more, or give it up when it was tried too often."""
     if again.charged or again.died:
         values["deaths"] += again.died
         wait_s = backoff_s(values["attempts"], random.random())
         if values["attempts"] >= MOST_ATTEMPTS or values["deaths"] >= MOST_DEATHS:
-            return give_up(db, values, again.why, None)
+            return give_up(db, values, again.why, told)
     else:
         values["attempts"] -= 1
         wait_s = 0.0
@@ -106,9 +114,16 @@ def do_again(db: sqlite3.Connection, values: Values, again: Again) -> State:
     return "queued"
 
 
-def give_up(db: sqlite3.Connection, values: Values, why: str, exit_code: int | None) -> State:
+def give_up(db: sqlite3.Connection, values: Values, why: str, told: Told) -> State:
     """Put a job away until its file changes, or somebody asks for it."""
-    db.execute(sql.GIVEN_UP, values | {"why": bounded(why), "exit_code": exit_code})
+    row = {
+        "why": bounded(why),
+        "exit_code": told.exit_code,
+        "hint": bounded(told.hint),
+        "trace": bounded(told.trace),
+        "sha256": told.sha256,
+    }
+    db.execute(sql.GIVEN_UP, values | row)
     return "quarantined"
 
 

@@ -47,6 +47,11 @@ class Lookout:
         if not self._thread.is_alive():
             self._waker.__exit__(kind, value, trace)
 
+    @property
+    def trouble(self) -> str:
+        """Why the folder is looked at by the clock only; empty when that is as it should be."""
+        return self._waker.trouble
+
     def again(self, within_s: float, *, expected: bool) -> None:
         """Have it look again in so many seconds, or as soon as something happens."""
         self._expected = expected

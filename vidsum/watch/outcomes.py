@@ -31,8 +31,9 @@ _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _SHUT: Final = (errno.EROFS, errno.EACCES, errno.EPERM)
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 _SAME_AGAIN_S: Final = 1.0
-CHANGED: Final = "the file changed while it was worked on"
-ENDED: Final = "the watcher ended"
+CHANGED: Final = "the file changed, or went away, while it was worked on"
+MEMORY: Final = "Is there enough memory?"
+ENDED: Final = "the watcher ends"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,21 @@ def changed() -> Verdict:
 def ended() -> Verdict:
     """Return what a file amounts to when its worker was asked to end."""
     return Verdict(Again(ENDED, after_s=0.0, charged=False))
+
+
+def shot_down() -> Verdict:
+    """Return what a file amounts to when somebody else told its worker, and no other, to end.
+
+    Who watches over memory does so (earlyoom, systemd-oomd), each time.
+    """
+    return Verdict(Again("the worker was told to end, not by the watcher", died=True),
+                   hint=MEMORY)  # fmt: skip
+
+
+def not_started(why: str) -> Verdict:
+    """Return what a file amounts to whose worker ended before it had looked at it."""
+    return Verdict(Again(why, charged=False), Halt("blocked", why),
+                   hint="Was vidsum changed while it watched? Then start it again.")  # fmt: skip
 
 
 def of_day(why: str) -> Verdict:

@@ -13,9 +13,13 @@ from vidsum.watch.settings import Settings
 
 BLOCKED_S: Final = 60.0
 """How long to wait for what blocks every file; twice as long each time, see below."""
-LONGEST_BLOCKED_S: Final = 15 * 60.0
+ROOM_S: Final = 10.0
+"""The same for a disk that takes no more although it seems to have room."""
+LONGEST_S: Final = 15 * 60.0
 STATE_S: Final = 10.0
 """How long to wait for vidsum's own files."""
+_LONGEST_DAY_S: Final = 25 * 3600.0
+_CLOCK_SLACK_S: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +34,21 @@ class Pause:
 class Pauses:
     """The causes that are in force. ``tell`` is called with the first one whenever that changes."""
 
-    def __init__(self, settings: Settings, tell: Callable[[Pause | None], None]) -> None:
-        self._settings, self._tell = settings, tell
+    def __init__(
+        self,
+        settings: Settings,
+        tell: Callable[[Pause | None], None],
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings, self._tell, self._clock = settings, tell, clock
         self._all: dict[Cause, Pause] = {}
         self._told: Pause | None = None
-        self._blocked_s = BLOCKED_S
+        self._next_s: dict[Cause, float] = {}
 
     @property
     def blocked_s(self) -> float:
         """How long the next pause for what blocks every file will be, in seconds."""
-        return self._blocked_s
+        return self._next_s.get("blocked", BLOCKED_S)
 
     @property
     def current(self) -> Pause | None:
@@ -52,13 +61,21 @@ class Pauses:
 
     def halt(self, halt: Halt) -> None:
         """Pause for what a worker has met."""
-        now_s = time.time()
-        until_s = {"day": allowance.tomorrow_s(now_s), "blocked": now_s + self._blocked_s}.get(
-            halt.cause, now_s + STATE_S
-        )
-        if halt.cause == "blocked":
-            self._blocked_s = min(2 * self._blocked_s, LONGEST_BLOCKED_S)
+        now_s = self._clock()
+        if halt.cause == "day":
+            until_s = allowance.tomorrow_s(now_s)
+        else:
+            until_s = now_s + self._length_s(halt.cause)
         self.begin(Pause(halt.cause, halt.why, until_s))
+
+    def _length_s(self, cause: Cause) -> float:
+        """Return how long a pause is: each one twice as long as the last, until a file is done."""
+        first_s = {"blocked": BLOCKED_S, "room": ROOM_S}.get(cause)
+        if first_s is None:
+            return STATE_S
+        length_s = self._next_s.get(cause, first_s)
+        self._next_s[cause] = min(2 * length_s, LONGEST_S)
+        return length_s
 
     def begin(self, pause: Pause) -> None:
         """Pause, or pause longer."""
@@ -72,18 +89,18 @@ class Pauses:
 
     def done(self) -> None:
         """Take note that a file was done: nothing blocks them all."""
-        self._blocked_s = BLOCKED_S
+        self._next_s.clear()
 
     def look(self) -> Pause | None:
         """Find out what is over by now, and what has come; return the first cause in force.
 
         Raises: OutputError where the ledger does not tell what the day has spent.
         """
-        now_s = time.time()
+        now_s = self._clock()
         for pause in list(self._all.values()):
-            if pause.until_s is not None and pause.until_s <= now_s:
+            if pause.until_s is not None and _is_over(pause.cause, pause.until_s - now_s):
                 del self._all[pause.cause]
-        self._look_for("room", room.lacking(self._settings), None)
+        self._look_for("room", room.lacking(self._settings, paused=self.has("room")), None)
         if "day" not in self._all:
             until_s = allowance.tomorrow_s(now_s)
             self._look_for("day", allowance.reached(self._settings.options), until_s)
@@ -103,3 +120,9 @@ class Pauses:
         if (now and (now.cause, now.why)) != (self._told and (self._told.cause, self._told.why)):
             self._told = now
             self._tell(now)
+
+
+def _is_over(cause: Cause, left_s: float) -> bool:
+    """Say whether a pause has ended: its time is over, or the clock was set back meanwhile."""
+    most_s = _LONGEST_DAY_S if cause == "day" else LONGEST_S
+    return not 0 < left_s <= most_s + _CLOCK_SLACK_S

@@ -51,8 +51,8 @@ def write(settings: Settings, case: Case) -> Path:
     """Write the report and return its folder. Raises: OutputError."""
     folder = quarantine_folder(settings, case.seen.path)
     folders.make(settings, folder)
-    write_whole(folder / ERROR, _json(settings, case))
-    write_whole(folder / REPORT, _text(settings, case))
+    write_whole(folder / ERROR, _json(settings, case), follow=False)
+    write_whole(folder / REPORT, _text(settings, case), follow=False)
     failpoint("quarantine.written")
     return folder
 
@@ -60,6 +60,8 @@ def write(settings: Settings, case: Case) -> Path:
 def remove(settings: Settings, relative: Path) -> None:
     """Take a report away: the file was done after all, or will be tried again."""
     folder = quarantine_folder(settings, relative)
+    if folders.leads_out(settings, folder):
+        return
     for name in (REPORT, ERROR):
         with contextlib.suppress(OSError):
             (folder / name).unlink()
@@ -85,7 +87,7 @@ def _text(settings: Settings, case: Case) -> str:
         "            It stays where it is, untouched.",
         f"Size:       {case.seen.size_bytes:,} bytes, changed {_time(case.seen.mtime_ns / 1e9)}",
         f"Tries:      {case.attempts}{_deaths(case.deaths)}",
-        f"First try:  {_time(case.first_s)}",
+        f"First seen: {_time(case.first_s)}",
         f"Last try:   {_time(case.last_s)}",
         f"vidsum:     {vidsum.__version__}",
         "",

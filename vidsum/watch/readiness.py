@@ -15,6 +15,7 @@ from vidsum.watch.scanning import Scan
 _EMPTY_TIMES: Final = 12
 """An empty file waits so many times as long: it is mostly a copy that begins. A minute, where
 others wait for five seconds."""
+_OLD_S: Final = 60.0
 _MISSING_SCANS: Final = 2
 
 
@@ -24,13 +25,15 @@ class Changes:
 
     ``ready``: new or changed files that have stopped changing. ``gone``: known files that are not
     there any more. ``waiting``: how many may yet become ready, the first of them in ``next_s``
-    seconds; None when there is none that can be seen now.
+    seconds; None when there is none that can be seen now. ``left``: the empty files that are not
+    waited for, see ``once`` below.
     """
 
     ready: tuple[Seen, ...] = ()
     gone: tuple[Path, ...] = ()
     waiting: int = 0
     next_s: float | None = None
+    left: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,12 +47,21 @@ class Readiness:
 
     A file is ready when two scans found the same size, mtime and inode, with ``settle_s`` seconds
     of ``clock`` between the first and the last that did. What its mtime says is of no account: a
-    copy keeps an old one, and a camera's clock may be set to any year.
+    copy keeps an old one, and a camera's clock may be set to any year. An empty file needs twelve
+    times as long. With ``once`` there is no time for that: one that is a minute old, by ``today``,
+    needs no longer than any other, and a newer one is left for the next call.
     """
 
-    def __init__(self, settle_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._settle_s = settle_s
-        self._clock = clock
+    def __init__(
+        self,
+        settle_s: float,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        once: bool = False,
+        today: Callable[[], float] = time.time,
+    ) -> None:
+        self._settle_s, self._once = settle_s, once
+        self._clock, self._today = clock, today
         self._waiting: dict[Path, _Wait] = {}
         self._missing: dict[Path, int] = {}
 
@@ -78,11 +90,13 @@ class Readiness:
             for path, wait in self._waiting.items() if path in there
         ]  # fmt: skip
         next_s = max(0.0, min(left_s)) if left_s else None
-        return Changes(tuple(ready), tuple(gone), len(self._waiting), next_s)
+        left = [seen.path for seen in scan.files
+                if seen != known.get(seen.path) and self._is_left(seen)]  # fmt: skip
+        return Changes(tuple(ready), tuple(gone), len(self._waiting), next_s, tuple(left))
 
     def _settled(self, seen: Seen, known: Seen | None, now_s: float) -> bool:
         """Return whether a file that needs something done has been the same for long enough."""
-        if seen == known:
+        if seen == known or self._is_left(seen):
             self._waiting.pop(seen.path, None)
             return False
         wait = self._waiting.get(seen.path)
@@ -105,7 +119,12 @@ class Readiness:
         return [path for path, scans in self._missing.items() if scans == _MISSING_SCANS]
 
     def _needed_s(self, seen: Seen) -> float:
-        return self._settle_s * (1 if seen.size_bytes else _EMPTY_TIMES)
+        return self._settle_s * (1 if seen.size_bytes or self._once else _EMPTY_TIMES)
+
+    def _is_left(self, seen: Seen) -> bool:
+        """Return whether a file may be a copy that has just begun, for which nobody waits."""
+        new = self._today() - seen.mtime_ns / 1e9 < _OLD_S
+        return self._once and not seen.size_bytes and new
 
 
 def still(root: Path, seen: Seen) -> bool:

@@ -20,6 +20,7 @@ Kind = Literal[
     "quarantined",
     "gone",
     "hook-failed",
+    "problem",  # something is passed over, or goes less well than it might; told once
     "stopping",  # a signal came, or --once has nothing left to do
 ]
 

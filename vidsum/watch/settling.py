@@ -11,9 +11,10 @@ from pathlib import Path
 from vidsum.errors import EXIT_UNEXPECTED
 from vidsum.failpoints import failpoint
 from vidsum.watch import quarantine
-from vidsum.watch.job import MOST_ATTEMPTS, Again, Done, Job, Seen, State
+from vidsum.watch.job import MOST_ATTEMPTS, Again, Done, Job, Seen, State, Told
 from vidsum.watch.jobs import Jobs, Quarantined
 from vidsum.watch.messages import Verdict
+from vidsum.watch.outcomes import CHANGED
 from vidsum.watch.pauses import Pauses
 from vidsum.watch.reports import Kind
 from vidsum.watch.settings import Settings
@@ -33,20 +34,21 @@ class Ended:
 class Settling:
     """Settles jobs, as soon as vidsum's own files can be written. For one thread.
 
-    ``counts`` are how many were done, partial, quarantined or put back.
+    ``counts`` are how many were done, partial, quarantined or put back. ``stopping``: the watcher
+    ends, so nothing is done again by it.
     """
 
     def __init__(self, settings: Settings, jobs: Jobs, pauses: Pauses, say: Say) -> None:
         self.counts: Counter[str] = Counter()
+        self.stopping = False
         self._settings, self._jobs, self._pauses, self._say = settings, jobs, pauses, say
         self._ended: deque[Ended] = deque()
-        self._last: dict[int, Ended] = {}
         self._blocked: dict[int, int] = {}
 
     @property
-    def pending(self) -> bool:
-        """Whether there is something that could not be settled yet."""
-        return bool(self._ended)
+    def pending(self) -> tuple[Job, ...]:
+        """The jobs that could not be settled yet."""
+        return tuple(ended.job for ended in self._ended)
 
     def add(self, ended: Ended) -> None:
         """Take note of an ended worker."""
@@ -57,7 +59,7 @@ class Settling:
         while self._ended:
             ended = self._fair(self._ended[0])
             failpoint("watcher.settling")
-            state = self._jobs.settle(ended.job, ended.verdict.outcome)
+            state = self._jobs.settle(ended.job, ended.verdict.outcome, _told(ended))
             failpoint("watcher.settled")
             self._ended.popleft()
             self._after(ended, state)
@@ -72,10 +74,10 @@ class Settling:
         known = self._jobs.known() if due else {}
         for one in due:
             seen = known.get(one.path)
-            if seen is not None:
-                quarantine.write(self._settings, _case(one, seen, self._last.get(one.job_id)))
+            if seen is None:
+                continue  # it has just been taken up again
+            quarantine.write(self._settings, _case(one, seen))
             self._jobs.reported(one.job_id)
-            self._last.pop(one.job_id, None)
             self.counts["quarantined"] += 1
             self._say("quarantined", one.why, one.path)
 
@@ -100,37 +102,44 @@ class Settling:
         outcome, path = ended.verdict.outcome, ended.job.seen.path
         if ended.verdict.halt is not None:
             self._pauses.halt(ended.verdict.halt)
-        if state == "quarantined":
-            self._last[ended.job.id] = ended
-        elif state == "done" and isinstance(outcome, Done):
+        if state == "done" and isinstance(outcome, Done):
             self.counts["done"] += 1
             self.counts["partial"] += outcome.partial
             self._pauses.done()
             quarantine.remove(self._settings, path)
             self._say("done", f"partial: {outcome.note}" if outcome.partial else "", path)
-        elif state == "queued":
+        elif state != "quarantined":
             self.counts["again"] += 1
-            self._say("again", self._when(ended.job, outcome), path)
+            why = "somebody else has taken it over" if state is None else self._when(ended)
+            self._say("again", why, path)
 
-    def _when(self, job: Job, outcome: object) -> str:
+    def _when(self, ended: Ended) -> str:
         """Say why a job is done again, and when."""
-        if not isinstance(outcome, Again):
-            return "the file changed meanwhile"
+        job, outcome = ended.job, ended.verdict.outcome
         due_s = self._jobs.due_s(job)
-        wait_s = 0.0 if due_s is None else max(0.0, due_s - time.time())
-        tries = f", attempt {job.attempts} of {MOST_ATTEMPTS}" if outcome.charged else ""
-        return f"{outcome.why.rstrip('.')}; again in {wait_s:.0f} s{tries}"
+        if due_s is None or not isinstance(outcome, Again) or outcome.why == CHANGED:
+            return f"{CHANGED}; what is there is looked at again"
+        why = outcome.why.rstrip(".")
+        tries = f", attempt {job.attempts} of {MOST_ATTEMPTS}" if _is_charged(outcome) else ""
+        if self.stopping:
+            return f"{why}; it goes on when the folder is watched again{tries}"
+        if ended.verdict.halt is not None:
+            return f"{why}; again after the pause"
+        return f"{why}; again in {max(0.0, due_s - time.time()):.0f} s{tries}"
 
 
-def _case(one: Quarantined, seen: Seen, ended: Ended | None) -> quarantine.Case:
-    """Return why a file was given up, with what its last worker has told if that is known."""
-    code = one.exit_code
-    if ended is None:
-        code = EXIT_UNEXPECTED if code is None else code
-        return quarantine.Case(seen, one.why, code, attempts=one.attempts, deaths=one.deaths,
-                               last_s=one.when_s)  # fmt: skip
+def _is_charged(outcome: Again) -> bool:
+    return outcome.charged or outcome.died
+
+
+def _told(ended: Ended) -> Told:
     verdict = ended.verdict
+    return Told(verdict.exit_code, verdict.hint, verdict.trace, ended.sha256)
+
+
+def _case(one: Quarantined, seen: Seen) -> quarantine.Case:
+    """Return why a file was given up."""
     return quarantine.Case(
-        seen, one.why, verdict.exit_code if code is None else code, verdict.hint, one.attempts,
-        one.deaths, ended.sha256, None, one.when_s, verdict.trace,
+        seen, one.why, EXIT_UNEXPECTED if one.exit_code is None else one.exit_code, one.hint,
+        one.attempts, one.deaths, one.sha256, one.first_seen_s, one.when_s, one.trace,
     )  # fmt: skip

@@ -25,7 +25,7 @@ STALE_S: Final = 120.0
 MOST_LISTED: Final = 1000
 MOST_DONE_LISTED: Final = 10
 
-_FOLDERS: Final = """SELECT folders.id, root, state, why, until_s, owner,
+_FOLDERS: Final = """SELECT folders.id, root, place, state, why, until_s, owner,
 max(coalesce(beat_s, 0), coalesce((SELECT max(renewed_s) FROM jobs
     WHERE folder_id = folders.id AND jobs.state = 'running'), 0))
 FROM folders"""
@@ -34,7 +34,7 @@ WHERE folder_id = ? AND state = 'running' ORDER BY started_s, id LIMIT ?"""
 _WAITING: Final = """SELECT path, attempts, coalesce(error, ''), due_s FROM jobs
 WHERE folder_id = ? AND state = 'queued' AND (attempts > 0 OR orphanings > 0 OR due_s > queued_s)
 ORDER BY due_s, id LIMIT ?"""
-_LAST_DONE: Final = """SELECT path, done_s, partial, note, results FROM jobs
+_LAST_DONE: Final = """SELECT path, done_s, partial, note, results, run_id, video_sha256 FROM jobs
 WHERE folder_id = ? AND done_s IS NOT NULL ORDER BY done_s DESC, id DESC LIMIT ?"""
 _TOTALS: Final = """SELECT count(*), coalesce(sum(size_bytes), 0),
 count(*) FILTER (WHERE state = 'done' AND partial = 1), coalesce(sum(hooks_due), 0),
@@ -64,13 +64,18 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A file that was done at a Unix time. ``results`` are absolute paths."""
+    """A file that was done at a Unix time. ``results`` are absolute paths.
+
+    ``run_id`` is that of the ledger and of the result; ``video_sha256`` None: it is unknown.
+    """
 
     path: Path
     when_s: float
     partial: bool
     note: str
     results: tuple[Path, ...]
+    run_id: str
+    video_sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +95,12 @@ class FolderStatus:
 
     ``beat_s`` is when it was heard of last, None: never. ``stale``: it did not say that it
     stopped, and was not heard of for :data:`STALE_S`. Times are Unix times. ``running`` is what
-    the file says, also of a watcher that is dead. The lists are bounded, ``counts`` are whole.
+    the file says, also of a watcher that is dead. ``place`` is the folder of results, None: no
+    watcher has told. The lists are bounded, ``counts`` are whole.
     """
 
     root: Path
+    place: Path | None
     state: str
     why: str
     until_s: float | None
@@ -143,9 +150,9 @@ def _read(
 
 
 def _status(db: sqlite3.Connection, row: tuple[Any, ...], now_s: float) -> FolderStatus:
-    number, root, state, why, until_s, owner, beat_s = row
+    number, root, place, state, why, until_s, owner, beat_s = row
     return FolderStatus(
-        Path(os.fsdecode(root)), state, why, until_s, beat_s or None,
+        _path(root), None if place is None else _path(place), state, why, until_s, beat_s or None,
         stale=state != "stopped" and not abs(now_s - beat_s) <= STALE_S,
         owner=owner,
         counts=_counts(db, number),
@@ -159,8 +166,8 @@ def _status(db: sqlite3.Connection, row: tuple[Any, ...], now_s: float) -> Folde
         ),
         quarantined=_quarantined(db, number),
         last_done=tuple(
-            Finished(_path(raw), when_s, bool(partial), note, sql.unpacked(results))
-            for raw, when_s, partial, note, results in
+            Finished(_path(raw), when_s, bool(partial), note, sql.unpacked(results), *rest)
+            for raw, when_s, partial, note, results, *rest in
             db.execute(_LAST_DONE, (number, MOST_DONE_LISTED))
         ),
         totals=Totals(*db.execute(_TOTALS, (number,)).fetchone()),

@@ -113,8 +113,9 @@ class Waker:
                 self._watch()
             except Exception as exc:  # noqa: BLE001  (events are never worth an error)
                 if not self._passes(exc):
-                    self.trouble = _trouble(self._root, exc)
-                    self._over.wait(_AGAIN_S if self._root.is_dir() else _BACK_S)
+                    there = self._root.is_dir()  # if not, the next scan says so
+                    self.trouble = _trouble(self._root, exc) if there else ""
+                    self._over.wait(_AGAIN_S if there else _BACK_S)
                     continue
             self._say(_EVENT)
             self._over.wait(self._rest_s)

@@ -7,7 +7,6 @@ what they find into one queue.
 from __future__ import annotations
 
 import contextlib
-import os
 import time
 import uuid
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from typing import Final
 from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, OptionError, OutputError
 from vidsum.events import Event
 from vidsum.failpoints import failpoint
-from vidsum.watch import folders, quarantine
+from vidsum.watch import quarantine
 from vidsum.watch.holding import Hold, hold
 from vidsum.watch.hooks import Finished, Hooks, Ran
 from vidsum.watch.job import MOST_ATTEMPTS, Again, Job
@@ -27,6 +26,8 @@ from vidsum.watch.lookout import Lookout
 from vidsum.watch.messages import Alive, Halt, Identified
 from vidsum.watch.outcomes import CHANGED
 from vidsum.watch.pauses import Pause, Pauses
+from vidsum.watch.prerequisites import check
+from vidsum.watch.problems import Problems
 from vidsum.watch.readiness import Changes, Readiness, still
 from vidsum.watch.reports import Kind, Progress, Report, Tell
 from vidsum.watch.scanning import Scan
@@ -73,7 +74,8 @@ class Watcher:
         self._workers = Workers(settings, self._inbox.put)
         self._hooks = Hooks(settings.hook, self._inbox.put)
         self._pauses = Pauses(settings, self._say_pause)
-        self._readiness = Readiness(settings.settle_s)
+        self._problems = Problems(lambda line: self._say("problem", line))
+        self._readiness = Readiness(settings.settle_s, once=settings.once)
         self._lock = contextlib.ExitStack()
         self._held: Hold | None = None
         self._scan: Scan | None = None
@@ -101,7 +103,8 @@ class Watcher:
         with self._lock:
             self._held = self._lock.enter_context(hold(self._settings.root))
             self._jobs = Jobs(default_path(), self._settings.root, uuid.uuid4().hex,
-                              hooks=bool(self._settings.hook))  # fmt: skip
+                              hooks=bool(self._settings.hook),
+                              place=self._settings.place)  # fmt: skip
             self._settling = Settling(self._settings, self._jobs, self._pauses, self._say)
             self._jobs.recover()
             self._jobs.say("watching")
@@ -209,6 +212,8 @@ class Watcher:
         for worker in self._workers:
             if not self._jobs.renew(worker.job, LEASE_S):
                 worker.kill()  # settling will find that it is not ours
+        # what was claimed although the claim seemed to fail, as on a full disk, is nobody's
+        self._jobs.release(but=[*self._settling.pending, *(one.job for one in self._workers)])
         self._note_state()
         self._beaten_s = now_s
 
@@ -234,10 +239,8 @@ class Watcher:
             return
         if scan.trouble:
             self._pauses.begin(Pause("root", scan.trouble))
-        elif self._pauses.has("root"):
-            self._keep_lock()
-            if self._held is not None:
-                self._pauses.end("root")
+        else:
+            self._look_closely(scan)
         known = self._jobs.known()
         changes = self._readiness.take(scan, known)
         if changes.ready:
@@ -248,11 +251,21 @@ class Watcher:
             self._say("found", path=seen.path)
         for path in changes.gone:
             self._say("gone", path=path)
+        self._problems.take("empty", map(_left, changes.left))
         self._scan, self._changes = None, changes
         within_s = self._settings.rescan_s
         if changes.next_s is not None:
             within_s = min(within_s, changes.next_s)
         self._lookout.again(within_s, expected=bool(known))
+
+    def _look_closely(self, scan: Scan) -> None:
+        """Go on with a folder that is there, and tell what is wrong in it. Raises: FolderHeld."""
+        if self._pauses.has("root"):
+            self._keep_lock()
+            if self._held is not None:
+                self._pauses.end("root")
+        self._problems.take("scan", scan.problems)
+        self._problems.take("events", filter(None, [self._lookout.trouble]))
 
     def _grant(self) -> None:
         """Let workers go on whose content nobody else works on."""
@@ -288,7 +301,10 @@ class Watcher:
             self._start(job)
 
     def _start(self, job: Job) -> None:
-        if not still(self._settings.root, job.seen):  # a scan will say what it is now
+        twins = [one for one in self._workers if one.job.seen.path == job.seen.path]
+        for twin in twins:
+            twin.kill()  # it holds a job of a watch.db that was taken away
+        if twins or not still(self._settings.root, job.seen):  # a scan will say what it is now
             later = Again(CHANGED, after_s=self._settings.rescan_s, charged=False)
             self._jobs.settle(job, later)
             return
@@ -297,12 +313,13 @@ class Watcher:
             self._workers.start(job, last=job.attempts >= MOST_ATTEMPTS)
         except BackendFailed as exc:
             self._jobs.settle(job, Again(exc.message, charged=False))
-            self._pauses.halt(Halt("state", exc.message))
+            self._pauses.halt(Halt("blocked", exc.message))
             return
         self._say("started", path=job.seen.path)
 
     def _end(self) -> None:
         """Have everybody end, within the time that is given for it."""
+        self._settling.stopping = True
         self._workers.ask_to_end()
         end_s = time.monotonic() + self._settings.grace_s
         while self._busy() and time.monotonic() < end_s and not self._aborting:
@@ -355,21 +372,5 @@ class Watcher:
             self._jobs.say("paused", pause.why, pause.until_s)
 
 
-def check(settings: Settings) -> None:
-    """Find out now what would make every file fail.
-
-    Raises: OptionError, BackendMissing, OutputError.
-    """
-    from vidsum import api
-    from vidsum.pipeline.choosing import choose
-
-    api.check(settings.options)
-    choose(settings.options)
-    place = settings.place
-    if settings.output is not None:
-        with contextlib.suppress(OSError):  # what is wrong is said below
-            place.mkdir(exist_ok=True)
-    folders.make(settings, place)
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise OutputError(f"The folder {shown(place)} cannot be written to.",
-                          "Put the results elsewhere with --output.")  # fmt: skip
+def _left(path: Path) -> str:
+    return f"{shown(path)} is empty and new: it is left for the next call"

@@ -37,6 +37,9 @@ from vidsum.watch.messages import (
 
 _LOOK_EVERY_S: Final = 5.0
 _SIGN_OF_LIFE_BYTES: Final = 1_000_000
+_STOP_S: Final = 3.0
+"""After a signal, so long the watcher has to say that it ends, too: a system that goes down tells
+all processes at once."""
 _IO: Final = Path("/proc/self/io")
 
 
@@ -51,6 +54,8 @@ class Line:
     source: BinaryIO
     sink: BinaryIO
     leave: SimpleQueue[Leave] = field(default_factory=SimpleQueue)
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when the watcher has asked for an end."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def tell(self, message: FromWorker) -> None:
@@ -63,14 +68,17 @@ class Line:
 
     def listen(self) -> None:
         """Take in what the watcher says, in a thread of its own, until it ends."""
-        while (message := receive(self.source)) is not None:
-            if isinstance(message, Leave):
-                self.leave.put(message)
-            elif isinstance(message, Stop):
-                main = threading.main_thread().ident
-                assert main is not None
-                signal.pthread_kill(main, signal.SIGINT)  # wakes it from a wait, too
-        os._exit(EXIT_INTERRUPTED)
+        try:
+            while (message := receive(self.source)) is not None:
+                if isinstance(message, Leave):
+                    self.leave.put(message)
+                elif isinstance(message, Stop):
+                    self.stop.set()
+                    main = threading.main_thread().ident
+                    assert main is not None
+                    signal.pthread_kill(main, signal.SIGINT)  # wakes it from a wait, too
+        finally:
+            os._exit(EXIT_INTERRUPTED)
 
     def show_life(self) -> None:
         """Say now and then that there is progress that no event tells of: a long file is read."""
@@ -148,7 +156,7 @@ def _written(order: Order, result: Result) -> tuple[Path, ...]:
     }
     for path, text in texts.items():
         folders.make(settings, path.parent)
-        write_whole(path, text)
+        write_whole(path, text, follow=False)
         failpoint("worker.written")
     return tuple(texts)
 
@@ -206,10 +214,12 @@ def main() -> None:
             os._exit(EXIT_INTERRUPTED)
         for task in (line.listen, line.show_life):
             threading.Thread(target=task, daemon=True).start()
+        line.tell(Alive())  # what goes wrong from now on has to do with the file
         verdict = work(order, line)
         _go_on()
     except KeyboardInterrupt:
-        verdict = outcomes.ended()
+        _go_on()
+        verdict = outcomes.ended() if line.stop.wait(_STOP_S) else outcomes.shot_down()
     line.tell(verdict)
     sys.stderr.flush()
     os._exit(0)  # a model's library may still compute; it is of no use to wait for it

@@ -26,6 +26,7 @@ from vidsum.wording import escaped
 
 _LAST_WORDS_BYTES: Final = 4096
 _KEPT_LETTERS: Final = 1024
+_LINE_LETTERS: Final = 200
 _ENDING_S: Final = 10.0
 """How long a process may take to end after its last message."""
 _SECRETS: Final = re.compile(
@@ -62,16 +63,19 @@ class Worker:
         """When it last said anything."""
         self.asked_to_end = False
         self._stalled_s: float | None = None
+        self._spoke = False
         self._verdict: Verdict | None = None
         self._post = post
         self._last_words = b""
+        self._reaping = threading.RLock()
         self._process = _started()
-        self._readers = [
-            threading.Thread(target=self._listen, daemon=True),
-            threading.Thread(target=self._overhear, daemon=True),
-        ]
-        for reader in self._readers:
-            reader.start()
+        self._ear = threading.Thread(target=self._overhear, daemon=True)
+        try:
+            self._ear.start()
+            threading.Thread(target=self._listen, daemon=True).start()
+        except RuntimeError as exc:  # there are no more threads to be had
+            self.kill()
+            raise _unstarted(str(exc)) from exc
         self.tell(order)
 
     @property
@@ -111,10 +115,10 @@ class Worker:
     def kill(self, stalled_s: float | None = None) -> None:
         """End it and its decode process at once; ``stalled_s``: it said nothing for so long."""
         self._stalled_s = self._stalled_s or stalled_s
-        if self._process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        with self._reaping:  # once it is waited for, its number may be somebody else's
+            if self._process.returncode is None:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
 
     def verdict(self) -> Verdict:
         """Return what became of the file; for a process that has ended."""
@@ -128,8 +132,11 @@ class Worker:
             return Verdict(Again(why), hint="--stall changes how long it may take.")
         if self.asked_to_end:
             return outcomes.ended()
-        return Verdict(Again(f"the worker died ({_how(self._process.returncode)})", died=True),
-                       hint="Is there enough memory?")  # fmt: skip
+        code = self._process.returncode
+        why = f"the worker died ({_how(code)})"
+        if code is not None and code > 0 and not self._spoke:
+            return outcomes.not_started(f"{why} before it had begun: {self._last_line()}")
+        return Verdict(Again(why, died=True), hint=outcomes.MEMORY)
 
     def _trace(self) -> str:
         """Return the end of what it said on stderr, without what may be a key."""
@@ -137,33 +144,41 @@ class Worker:
         lines = (escaped(_SECRETS.sub("…", line)) for line in said.splitlines())
         return "\n".join(lines)[-_KEPT_LETTERS:]
 
+    def _last_line(self) -> str:
+        """Return what an error would be named in, if it said one."""
+        return self._trace().rpartition("\n")[2][:_LINE_LETTERS] or "it said nothing"
+
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        for message in _messages(self._process.stdout):
-            self.heard_s = time.monotonic()
-            if isinstance(message, Verdict):
-                self._verdict = message
-            else:
-                self._post(Said(self, message))
-        self._end()
-        self._post(Said(self, None))
+        try:
+            for message in _messages(self._process.stdout):
+                self.heard_s, self._spoke = time.monotonic(), True
+                if isinstance(message, Verdict):
+                    self._verdict = message
+                else:
+                    self._post(Said(self, message))
+            self._end()
+        finally:
+            self._post(Said(self, None))
 
     def _overhear(self) -> None:
         """Keep the last that it says on stderr, and let it never wait for us."""
         assert self._process.stderr is not None
-        descriptor = self._process.stderr.fileno()
-        while said := os.read(descriptor, _LAST_WORDS_BYTES):
-            self._last_words = (self._last_words + said)[-_LAST_WORDS_BYTES:]
+        with self._process.stderr as stream:
+            while said := os.read(stream.fileno(), _LAST_WORDS_BYTES):
+                self._last_words = (self._last_words + said)[-_LAST_WORDS_BYTES:]
 
     def _end(self) -> None:
         """Wait for a process that has no more to say, and let go of its pipes."""
         end_s = time.monotonic() + _ENDING_S
         while not _has_ended(self._process.pid) and time.monotonic() < end_s:
             time.sleep(0.01)
-        self.kill()  # and what is left of its group: not after wait(), which gives its number away
-        self._process.wait()
-        self._readers[1].join(_ENDING_S)
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
+        self.kill()  # and what is left of its group
+        _wait(self._process.pid)
+        with self._reaping:
+            self._process.wait()
+        self._ear.join(_ENDING_S)  # what it left behind may have its stderr still
+        for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
@@ -226,8 +241,12 @@ def _started() -> subprocess.Popen[bytes]:
             env=os.environ | {"PYTHONPATH": root}, start_new_session=True,
         )  # fmt: skip
     except OSError as exc:
-        raise BackendFailed(f"A worker cannot be started: {exc.strerror}.",
-                            "Are there too many processes?", kind="transient") from exc  # fmt: skip
+        raise _unstarted(str(exc.strerror)) from exc
+
+
+def _unstarted(why: str) -> BackendFailed:
+    return BackendFailed(f"A worker cannot be started: {why}.", "Are there too many processes?",
+                         kind="transient")  # fmt: skip
 
 
 def _messages(stream: IO[bytes]) -> Iterator[object]:
@@ -241,7 +260,16 @@ def _messages(stream: IO[bytes]) -> Iterator[object]:
 
 def _has_ended(pid: int) -> bool:
     """Say whether a child has ended, without taking note of it for good."""
-    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    try:
+        return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+    except ChildProcessError:  # where SIGCHLD is ignored, nobody need take note
+        return True
+
+
+def _wait(pid: int) -> None:
+    """Wait until a child has ended, without taking note of it for good."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
 
 
 def _how(code: int | None) -> str:
