@@ -94,8 +94,8 @@ def run(arguments: list[str]) -> int:
         hint = f" Try {command.strip()} --help." if command else ""
         say(f"error: {exc.format_message()}{hint}")
         return exc.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        say("interrupted")
+    except (KeyboardInterrupt, click.Abort) as exc:
+        say(f"interrupted{exc}")
         return EXIT_INTERRUPTED
     except ReaderGone:
         # The interpreter must not try to flush into the closed pipe at its end.

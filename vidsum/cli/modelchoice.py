@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vidsum.cli.report import say
-from vidsum.errors import BackendMissing, OptionError
+from vidsum.errors import EXIT_OK, BackendMissing, OptionError
 from vidsum.wording import escaped, path_text
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def confirm_pull(found: Sequence[ModelEntry], *, yes: bool, quiet: bool, anew: b
 
 
 def confirm_removal(found: Sequence[ModelEntry], *, yes: bool) -> None:
-    """Ask on a terminal whether to remove. Raises: BackendMissing, click.Abort for a no."""
+    """Ask on a terminal whether to remove. Raises: BackendMissing; as :func:`ask`."""
     from vidsum.catalog.cache import holds
 
     for entry in found:
@@ -111,12 +111,20 @@ def confirm_removal(found: Sequence[ModelEntry], *, yes: bool) -> None:
     ask(f"Remove {', '.join(entry.name for entry in found)}?", yes=yes, default=False)
 
 
-def ask(question: str, *, yes: bool, default: bool) -> None:
-    """Ask, if there is someone to answer. Raises: click.Abort for a no."""
-    if yes or sys.stdin is None or sys.stderr is None:
+def ask(question: str, *, yes: bool, default: bool, alone: bool = True) -> None:
+    """Ask before something is done; a no ends the program with nothing done.
+
+    ``alone``: it is done where nobody can answer, too. Raises: OptionError otherwise.
+    """
+    if yes:
         return
-    if sys.stdin.isatty() and sys.stderr.isatty():
-        click.confirm(question, default=default, abort=True, err=True)
+    streams = (sys.stdin, sys.stderr)
+    if all(stream is not None and stream.isatty() for stream in streams):
+        if not click.confirm(question, default=default, err=True):
+            say("nothing was done")
+            raise click.exceptions.Exit(EXIT_OK)
+    elif not alone:
+        raise OptionError("Nobody is there to say yes.", "Give --yes.")
 
 
 def path_lines(model: LocalModel) -> str:

@@ -26,18 +26,18 @@ _COLUMNS_BESIDE_NOTE = 70
 
 
 @contextlib.contextmanager
-def ended_by_interrupt() -> Iterator[None]:
+def ended_by_interrupt(hint: str = "") -> Iterator[None]:
     """End the program at once when it is interrupted while a model computes in another thread.
 
-    Nothing can break that off, and it may take minutes. Nor may the interpreter take itself apart
+    ``hint`` is said after that it was interrupted. Nothing can break that off, and it may take minutes. Nor may the interpreter take itself apart
     around it: the model's library aborts then.
     """
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as exc:
         if all(thread is threading.main_thread() for thread in threading.enumerate()):
-            raise
-        say("interrupted")
+            raise KeyboardInterrupt(hint) from exc
+        say(f"interrupted{hint}")
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 stream.flush()

@@ -56,7 +56,8 @@ def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, ou
                                 verbose=verbose))  # fmt: skip
     batch = Batch(options, videos, output, quiet, verbose, wish)
     batch.check()
-    with ended_by_interrupt():
+    kept = "; what was found so far is kept: run it again, and it goes on"
+    with ended_by_interrupt(kept if options.cache else ""):
         batch.run()
     ctx.exit(batch.exit_code)
 
