@@ -95,7 +95,7 @@ def run(arguments: list[str]) -> int:
         say(f"error: {exc.format_message()}{hint}")
         return exc.exit_code
     except (KeyboardInterrupt, click.Abort) as exc:
-        say(f"interrupted{exc}")
+        say(f"interrupted{exc.__cause__ or exc}")  # click makes an Abort of an interrupt
         return EXIT_INTERRUPTED
     except ReaderGone:
         # The interpreter must not try to flush into the closed pipe at its end.
