@@ -15,9 +15,9 @@ from footage import film
 
 from vidsum.config import Options
 from vidsum.watch.jobs import Jobs, default_path
-from vidsum.watch.reports import Progress, Report
+from vidsum.watch.reports import Progress, Report, Summary
 from vidsum.watch.settings import Settings
-from vidsum.watch.watcher import Summary, Watcher
+from vidsum.watch.watcher import Watcher
 
 LITE = Options(tier="lite", ocr=False)
 

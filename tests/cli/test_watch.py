@@ -142,6 +142,9 @@ def test_a_running_watcher_is_seen_keeps_others_out_and_ends_well_at_sigterm(
         assert second.returncode == 75
         assert len(second.stderr.splitlines()) == 1
         assert f"process {watcher.pid}" in second.stderr
+        from_cron = watch(inbox, "--once", "-q", *FAST)
+        assert (from_cron.returncode, from_cron.stderr) == (75, "")
+        assert f"process {watcher.pid}" in watch(inbox, "-q", *FAST).stderr
         [folder] = status(capfd, inbox)["folders"]
         assert (folder["state"], folder["holder"]["pid"]) == ("watching", watcher.pid)
         assert f"process {watcher.pid}" in page(capfd, inbox)
@@ -179,6 +182,25 @@ def test_what_was_quarantined_is_taken_up_again(
     assert (folder["counts"]["queued"], folder["counts"]["quarantined"]) == (1, 0)
     assert run(["watch", "retry", str(inbox)]) == 0
     assert "nothing is quarantined" in capfd.readouterr().err
+
+
+def test_a_lost_result_is_made_again_for_who_asks(
+    inbox: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert watch(inbox, "--once", "-q", *FAST).returncode == 0
+    result = inbox / "talk.mp4.vidsum.md"
+    result.unlink()
+    assert watch(inbox, "--once", "-q", *FAST).returncode == 0
+    assert not result.exists()  # whoever removed it had a reason
+    assert run(["watch", "retry", str(inbox), "talk.mp4"]) == 2
+    assert "talk.mp4 is not quarantined. It is done: --done does it anew" in (
+        " ".join(capfd.readouterr().err.split())
+    )
+    assert run(["watch", "retry", str(inbox), "--done"]) == 0
+    done = watch(inbox, "--once", "-q", "--format", "json", "--format", "md", *FAST)
+    assert done.returncode == 0
+    assert result.exists()
+    assert (inbox / "talk.mp4.vidsum.json").exists()
 
 
 def test_a_report_elsewhere_is_found(
@@ -278,6 +300,7 @@ BAD: list[tuple[Sequence[str], str]] = [
     (["{inbox}", "--exclude", ""], "--exclude takes a file name pattern"),
     (["{inbox}", "--format", "pdf"], "'pdf' is not one of"),
     (["{inbox}", "--interval", "0"], "--interval takes seconds"),
+    (["/"], "/ is all that this system has"),
     (["{inbox}", "more"], "unexpected extra argument"),
     (["statsu"], "Did you mean status?"),
     (["status", "{inbox}"], "was never watched"),

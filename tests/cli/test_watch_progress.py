@@ -6,6 +6,8 @@ import io
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -130,13 +132,29 @@ def test_the_first_signal_asks_and_the_second_one_ends() -> None:
         return call
 
     before = signal.getsignal(signal.SIGTERM)
-    with told_by_signals(noted("stop"), noted("abort")) as signals:
+    with told_by_signals(noted("stop"), noted("abort"), within_s=60) as signals:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             os.kill(os.getpid(), number)
             assert came.acquire(timeout=20)
     assert calls == ["stop", "abort", "abort"]
     assert signals == [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("signals", [1, 2])
+def test_who_hangs_in_a_share_is_ended_all_the_same(signals: int) -> None:
+    """Its thread never comes back: neither stop nor abort helps."""
+    code = (
+        "import os, signal, sys, time; from vidsum.cli import watchsignals\n"
+        "watchsignals.AT_ONCE_S = 0.2\n"
+        f"within_s = {0.2 if signals == 1 else 1000}\n"
+        "with watchsignals.told_by_signals(int, int, within_s=within_s):\n"
+        f"    for _ in range({signals}): os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(1000)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "it hangs, perhaps in a share that does not answer: it is ended\n"
 
 
 def test_the_page_of_a_folder_with_everything(tmp_path: Path) -> None:

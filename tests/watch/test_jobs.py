@@ -177,6 +177,56 @@ def test_a_file_that_comes_back_is_as_it_was(jobs: Jobs) -> None:
     assert jobs.counts()["queued"] == 2
 
 
+def test_what_is_gone_for_half_a_year_is_forgotten(jobs: Jobs, clock: Clock, path: Path) -> None:
+    jobs.add([seen("early"), seen("late"), seen("back"), seen("there")])
+    for _ in range(4):
+        jobs.settle(claimed(jobs), DONE)
+    jobs.gone([Path("early"), Path("back")])
+    clock.now_s += jobs_schema.KEPT_S - 10
+    jobs.gone([Path("late")])
+    jobs.add([seen("back")])
+    clock.now_s += 20
+    Jobs(path, Path("/elsewhere"), "eve", clock=clock).recover()
+    assert jobs.counts()["gone"] == 2
+    jobs.recover()
+    assert (jobs.counts()["done"], jobs.counts()["gone"]) == (2, 1)
+    assert jobs.add([seen("late")]) == 0
+    assert jobs.add([seen("early")]) == 1
+
+
+def test_an_older_file_is_taken_over(path: Path, clock: Clock) -> None:
+    old = connect(path, jobs_schema.MIGRATIONS[:1])
+    with transaction(old, path):
+        old.execute(jobs_schema.MAKE_FOLDER, (os.fsencode(ROOT),))
+        for name, state, was in (("a", "done", None), ("b", "gone", "done")):
+            old.execute(
+                "INSERT INTO jobs (folder_id, path, size_bytes, mtime_ns, inode, first_seen_s, "
+                "state, was, queued_s, due_s, done_s) VALUES (1, ?, 1000, '1', '7', 0, ?, ?, 0, 0, "
+                "?)", (name.encode(), state, was, clock.now_s),
+            )  # fmt: skip
+    old.close()
+    jobs = Jobs(path, ROOT, "ann", clock=clock)
+    jobs.recover()
+    assert (jobs.counts()["done"], jobs.counts()["gone"]) == (1, 1)
+    assert jobs.add([seen("a"), seen("b")]) == 0
+    assert jobs.counts()["done"] == 2
+
+
+def test_what_is_done_is_done_anew_for_who_asks(jobs: Jobs) -> None:
+    jobs.add([seen("done"), seen("bad"), seen("there")])
+    jobs.settle(claimed(jobs), DONE)
+    jobs.settle(claimed(jobs), GivenUp("not a video", 3))
+    running = claimed(jobs)
+    assert jobs.in_state("done") == {Path("done")}
+    assert jobs.retry([Path("done")]) == 0
+    assert jobs.retry([Path("done"), Path("there")], done=True) == 1
+    assert jobs.counts()["queued"] == 1
+    assert jobs.retry(done=True) == 1
+    assert jobs.in_state("queued") == {Path("done"), Path("bad")}
+    assert jobs.in_state("running") == {Path("there")}
+    assert jobs.settle(running, DONE) == "done"
+
+
 def test_a_running_file_is_not_gone(jobs: Jobs) -> None:
     jobs.add([seen()])
     job = claimed(jobs)

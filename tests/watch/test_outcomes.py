@@ -48,6 +48,9 @@ FULL.sqlite_errorname = "SQLITE_FULL"
     (caused(OutputError("x"), FULL), "room"),
     (caused(OutputError("x"), system(errno.EROFS)), "blocked"),
     (caused(OutputError("x"), system(errno.EACCES)), "blocked"),
+    (caused(OutputError("x"), system(errno.ENOENT)), "blocked"),
+    (caused(OutputError("x"), system(errno.ESTALE)), "blocked"),
+    (caused(OutputError("x"), system(errno.ENOTCONN)), "blocked"),
     (system(errno.ENOSPC), "room"),
 ])  # fmt: skip
 def test_what_no_file_can_help_pauses_the_folder(error: Exception, cause: str) -> None:
@@ -62,6 +65,7 @@ def test_what_no_file_can_help_pauses_the_folder(error: Exception, cause: str) -
     (BackendFailed("Nothing answers.", kind="transient"), False),
     (BackendFailed("It refused the request."), False),
     (caused(OutputError("x"), system(errno.EIO)), False),
+    (caused(OutputError("x"), system(errno.ENAMETOOLONG)), False),
     (OutputError("x was locked by another program for 30 s."), False),
     (system(errno.EIO), False),
     (RuntimeError("a bug"), False),

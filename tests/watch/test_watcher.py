@@ -17,8 +17,7 @@ from watching import alive, jobs, once, row, running, settings, workers_of
 from vidsum.events import Event
 from vidsum.watch.job import MOST_DEATHS
 from vidsum.watch.names import QUARANTINE
-from vidsum.watch.reports import Progress, Report
-from vidsum.watch.watcher import Summary
+from vidsum.watch.reports import Progress, Report, Summary
 
 pytestmark = pytest.mark.usefixtures("impatient")
 

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from watching import jobs, once, row, running, settings, small_film, workers_of
 
+import vidsum
 from vidsum.cli.main import run
-from vidsum.errors import FolderHeld
+from vidsum.errors import BackendFailed, FolderHeld
 from vidsum.watch import status, watcher
 from vidsum.watch.jobs import Jobs, default_path
 from vidsum.watch.names import LOCK, QUARANTINE
@@ -241,3 +242,68 @@ def test_a_file_that_changes_while_it_is_worked_on(
         watch.until_told("done", "a.mp4")
     assert row(root, "attempts") == [1]
     assert jobs(root).counts()["done"] == 1
+
+
+def test_a_place_for_results_that_is_away_pauses_and_no_file_pays(
+    root: Path, films: list[Path], tmp_path: Path
+) -> None:
+    out, away = tmp_path / "out", tmp_path / "away"
+    with running(settings(root, output=out)) as watch:
+        watch.until_told("watching")
+        out.rename(away)
+        shutil.copy(films[0], root / "a.mp4")
+        watch.until_told("paused")
+        assert "out cannot be made: it is not there" in watch.message("paused")
+        watch.until_told("started", times=2)
+        away.rename(out)
+        watch.until_told("done", "a.mp4")
+    assert not away.exists()
+    assert (out / "a.mp4.vidsum.md").exists()
+    assert (row(root, "attempts"), watch.count("quarantined")) == ([1], 0)
+
+
+def test_a_report_that_has_no_place_holds_nobody_up(root: Path, films: list[Path]) -> None:
+    (root / QUARANTINE).mkdir()
+    (root / QUARANTINE / "bad.mp4").write_text("the user's own")
+    (root / "bad.mp4").write_bytes(b"no film")
+    with running(settings(root)) as watch:
+        watch.until_told("quarantined", "bad.mp4")
+        assert "There is no report: " in watch.message("quarantined")
+        shutil.copy(films[0], root / "a.mp4")
+        watch.until_told("done", "a.mp4")
+        assert (watch.count("paused"), watch.count("quarantined")) == (0, 1)
+    assert (root / QUARANTINE / "bad.mp4").read_text() == "the user's own"
+    [bad] = jobs(root).quarantined()
+    assert bad.exit_code == 3
+
+
+def test_no_folder_replaces_the_results_of_another(
+    root: Path, films: list[Path], tmp_path: Path
+) -> None:
+    other, out = tmp_path / "other", tmp_path / "out"
+    other.mkdir()
+    for folder, number in ((other, 0), (root, 1)):
+        shutil.copy(films[number], folder / "a.mp4")
+    assert once(settings(other, output=out))[0].done == 1
+    theirs = (out / "a.mp4.vidsum.md").read_bytes()
+    assert once(settings(root, output=out))[0].quarantined == 1
+    assert (out / "a.mp4.vidsum.md").read_bytes() == theirs
+    report = (out / QUARANTINE / "a.mp4" / "report.txt").read_text()
+    assert f"Its results would replace those of {other / 'a.mp4'}" in report
+    (other / "a.mp4").unlink()  # as when a folder is given another name
+    assert jobs(root).retry() == 1
+    assert once(settings(root, output=out))[0].done == 1
+    assert (out / "a.mp4.vidsum.md").read_bytes() != theirs
+
+
+def test_a_watcher_that_was_replaced_by_another_version_ends(
+    root: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(films[0], root / "a.mp4")
+    with monkeypatch.context() as older:
+        older.setattr(vidsum, "__version__", "0.0.0")
+        with pytest.raises(BackendFailed, match="was changed while it watched"):
+            once(settings(root))
+    assert (row(root, "state"), row(root, "attempts")) == (["queued"], [0])
+    assert not (root / LOCK).exists()
+    assert once(settings(root))[0].done == 1

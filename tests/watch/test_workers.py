@@ -9,12 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from queue import SimpleQueue
 
 import pytest
-from watching import settings
+from watching import alive, settings
 
+from vidsum.watch import workers
 from vidsum.watch.job import Again, Job, Seen
 from vidsum.watch.messages import Alive, Identified, Order, Verdict
 from vidsum.watch.workers import Said, Worker
@@ -105,6 +107,25 @@ def test_a_worker_that_cannot_begin_is_no_fault_of_the_file(
     assert verdict.halt.cause == "blocked"
     assert "before it had begun: ValueError: VIDSUM_FAIL_AT has 'nonsense'" in verdict.halt.why
     assert "start it again" in verdict.hint
+
+
+def test_who_was_frozen_with_its_watcher_is_not_taken_for_stuck(
+    order: Order, inbox: SimpleQueue[Said], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIDSUM_FAIL_AT", "worker.identified=hang")
+    monkeypatch.setattr(workers, "_ASLEEP_S", 0.5)
+    crew = workers.Workers(replace(order.settings, stall_s=1.0), inbox.put)
+    worker = crew.start(order.job, last=False)
+    heard(inbox, Alive)
+    crew.end_stalled()
+    time.sleep(1.2)  # nobody looks, as when the machine stands still
+    crew.end_stalled()
+    assert alive(worker.pid)
+    while inbox.empty():
+        crew.end_stalled()
+        time.sleep(0.05)
+    outcome = end(inbox).outcome
+    assert outcome == Again("the worker said nothing for 1 s and was ended")
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ from vidsum.cli.group import FolderGroup, UnnamedCommand
 from vidsum.cli.options import common_options, config_file, options_in_force, video_options
 from vidsum.cli.watchoptions import KEYS, settings_in_force, watch_options
 from vidsum.cli.watchstatus import status
+from vidsum.errors import FolderHeld
 
 _HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 _FOLDER = click.argument("folder", type=click.Path(path_type=Path, readable=False))
@@ -38,8 +39,8 @@ def watch_it(ctx: click.Context, /, folder: Path, once: bool, as_json: bool, con
 
     SIGTERM or Ctrl-C ends it, and what was under way goes on from there next time; a second one
     ends it at once. Exit codes besides the usual: 7 when with --once something was quarantined, is
-    partial or unfinished; 75 when another watcher has the folder; 130 after Ctrl-C; 0 after
-    SIGTERM.
+    partial or unfinished; 75 when another watcher has the folder, which --once -q says in no
+    other way; 130 after Ctrl-C; 0 after SIGTERM.
 
     \b
     Examples:
@@ -54,24 +55,34 @@ def watch_it(ctx: click.Context, /, folder: Path, once: bool, as_json: bool, con
     table = file_table(config_file(config), "watch", KEYS)
     options = options_in_force({k: v for k, v in flags.items() if k != "format"}, config)
     settings = settings_in_force(folder, options, flags, table, once=once)
-    ctx.exit(watch_folder(settings, as_json=as_json, quiet=quiet, verbose=verbose))
+    try:
+        code = watch_folder(settings, as_json=as_json, quiet=quiet, verbose=verbose)
+    except FolderHeld as held:
+        if not (once and quiet):
+            raise
+        code = held.exit_code  # cron sends a mail for every line
+    ctx.exit(code)
 
 
 watch = FolderGroup("watch", watch_it, ("[OPTIONS] FOLDER", "status [FOLDER] [--json]",
-                                              "retry FOLDER [NAME]..."))  # fmt: skip
+                                              "retry FOLDER [NAME]... [--done]"))  # fmt: skip
 watch.add_command(status)
 
 
 @watch.command(context_settings=_HELP_OPTIONS)
 @_FOLDER
 @click.argument("names", nargs=-1, metavar="[NAME]...", type=click.Path(path_type=Path))
-def retry(folder: Path, names: tuple[Path, ...]) -> None:
+@click.option("--done", is_flag=True,
+              help="Do anew what is done, too: with other options, or when a result is "
+              "lost.")  # fmt: skip
+def retry(folder: Path, names: tuple[Path, ...], done: bool) -> None:
     """Take up again what was quarantined: all of it, or the files that are named.
 
-    A NAME is relative to FOLDER. A watcher that runs goes on with it by itself, else the next one.
+    With --done also what is done, with the options that its watcher has then. A NAME is relative to
+    FOLDER. A watcher that runs goes on with it by itself, else the next one.
 
     Example: vidsum watch retry inbox/ talk.mp4
     """
     from vidsum.cli.watchrun import retry_videos
 
-    retry_videos(folder, names)
+    retry_videos(folder, names, done=done)

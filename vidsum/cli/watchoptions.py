@@ -211,6 +211,9 @@ def watched_folder(folder: Path) -> Path:
         raise OptionError(what, hint)
     if not os.access(folder, os.R_OK | os.X_OK):
         raise OptionError(f"The folder {shown(folder)} cannot be read.", "Check its permissions.")
+    if folder.resolve() == Path("/"):
+        raise OptionError("/ is all that this system has, its devices too.",
+                          "Name the folder that the videos are in.")  # fmt: skip
     return folder.resolve()
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from vidsum.watch.watcher import Watcher
 
 _COUNT_EVERY_S: Final = 1.0
+_LEAVE_S: Final = 40.0
+"""So much longer than workers a watcher may take to end: its own files may keep it waiting."""
 
 
 def watch_folder(settings: Settings, *, as_json: bool, quiet: bool, verbose: bool) -> int:
@@ -40,7 +42,8 @@ def watch_folder(settings: Settings, *, as_json: bool, quiet: bool, verbose: boo
                 watcher.stop()
 
         watcher: Watcher = Watcher(settings, tell)
-        with told_by_signals(watcher.stop, watcher.abort) as came:
+        within_s = settings.grace_s + _LEAVE_S
+        with told_by_signals(watcher.stop, watcher.abort, within_s=within_s) as came:
             summary = watcher.run()
     if lines is not None and lines.trouble is not None:
         raise lines.trouble
@@ -49,8 +52,11 @@ def watch_folder(settings: Settings, *, as_json: bool, quiet: bool, verbose: boo
     return summary.exit_code if settings.once else EXIT_OK
 
 
-def retry_videos(folder: Path, names: tuple[Path, ...]) -> None:
-    """Queue quarantined videos again. Raises: OptionError for what is not quarantined."""
+def retry_videos(folder: Path, names: tuple[Path, ...], *, done: bool = False) -> None:
+    """Queue quarantined videos again, and with ``done`` those that are done.
+
+    Raises: OptionError for a name that is neither.
+    """
     import uuid
 
     from vidsum.cli.report import say
@@ -60,14 +66,19 @@ def retry_videos(folder: Path, names: tuple[Path, ...]) -> None:
 
     root = known_folder(folder).root
     with contextlib.closing(Jobs(default_path(), root, uuid.uuid4().hex)) as jobs:
-        there = {one.path for one in jobs.quarantined()}
+        finished = jobs.in_state("done")
+        there = jobs.in_state("quarantined") | (finished if done else frozenset())
         wanted = [_inside(root, name) for name in names]
         for name in wanted:
             if name not in there:
-                raise OptionError(f"{shown(name)} is not quarantined.",
-                                  "vidsum watch status FOLDER lists what is.")  # fmt: skip
-        count = jobs.retry(wanted or None)
-    say(f"queued again: {number(count)}" if count else "nothing is quarantined")
+                hint = "vidsum watch status FOLDER lists what is."
+                raise OptionError(
+                    f"{shown(name)} is not quarantined.",
+                    "It is done: --done does it anew." if name in finished else hint,
+                )
+        count = jobs.retry(wanted or None, done=done)
+    what = "quarantined or done" if done else "quarantined"
+    say(f"queued again: {number(count)}" if count else f"nothing is {what}")
 
 
 def _inside(root: Path, name: Path) -> Path:

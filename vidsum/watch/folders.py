@@ -1,9 +1,11 @@
-"""Folders that are made for results: never the place itself, which may be a share that is away."""
+"""Folders for results: all are made but the place itself, which may be a share that is away."""
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from vidsum.errors import OutputError
@@ -31,6 +33,21 @@ def make(settings: Settings, folder: Path) -> None:
     except OSError as exc:
         raise OutputError(f"The folder {shown(folder)} cannot be made: {exc.strerror}.",
                           "Is the place for results there, and writable?") from exc  # fmt: skip
+
+
+def taken(settings: Settings, others: Iterable[Path], relative: Path) -> str | None:
+    """Say why a video's results would replace those of another watched folder; None: no.
+
+    ``others`` are roots whose results go to the same place and that had a file of that name. One
+    that is the same folder under another name does not count, nor one whose file is not there.
+    """
+    own = settings.root / relative
+    for other in (root / relative for root in others):
+        with contextlib.suppress(OSError):
+            if not own.samefile(other):
+                return (f"Its results would replace those of {shown(other)}: they go to "
+                        f"{shown(settings.place)}, too.")  # fmt: skip
+    return None
 
 
 def leads_out(settings: Settings, folder: Path) -> bool:

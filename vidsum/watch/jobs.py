@@ -119,10 +119,11 @@ class Jobs:
     def gone(self, paths: Iterable[Path]) -> int:
         """Take note of files that are not there any more; return how many were there before.
 
-        Running ones are left alone.
+        Running ones are left alone. Those that have been gone for half a year are forgotten.
         """
         names = [os.fsencode(path) for path in paths]
         with self._writing("gone") as (db, values):
+            db.execute(sql.FORGET, values)
             return sum(db.execute(sql.LOSE, values | {"path": name}).rowcount for name in names)
 
     def claim(self, lease_s: float) -> Job | None:
@@ -207,6 +208,7 @@ class Jobs:
         end in quarantine. Returns how many there were.
         """
         with self._writing("recover") as (db, values):
+            db.execute(sql.FORGET, values)
             return put_back(db, sql.ORPHANS, values)
 
     def release(self, but: Collection[Job] = ()) -> int:
@@ -219,10 +221,14 @@ class Jobs:
             kept = db.execute(sql.RELEASE, values).rowcount
             return kept + db.execute(sql.RELEASE_CHANGED, values).rowcount
 
-    def retry(self, paths: Iterable[Path] | None = None) -> int:
-        """Queue quarantined files again as if they were new, all of them for None."""
+    def retry(self, paths: Iterable[Path] | None = None, *, done: bool = False) -> int:
+        """Queue quarantined files again as if they were new, all of them for None.
+
+        With ``done`` also those that are done.
+        """
         names = None if paths is None else [os.fsencode(path) for path in paths]
         with self._writing("retry") as (db, values):
+            values |= {"done": done}
             if names is None:
                 return db.execute(sql.RETRY, values).rowcount
             one = f"{sql.RETRY} AND path = :path"
@@ -241,6 +247,20 @@ class Jobs:
         """Return how many files are in each state, 0 for none."""
         counted: dict[State, int] = dict.fromkeys(get_args(State), 0)
         return counted | dict(self._rows(sql.COUNT))
+
+    def others_of_place(self, job: Job) -> tuple[Path, ...]:
+        """Return the other folders with the same place for results that had such a file, too.
+
+        That is, one of the same path in the folder, so that results would have the same name.
+        """
+        name = os.fsencode(job.seen.path)
+        rows = self._rows(sql.OTHERS_OF_PLACE, place=self._place, path=name)
+        return tuple(Path(os.fsdecode(root)) for (root,) in rows)
+
+    def in_state(self, state: State) -> frozenset[Path]:
+        """Return the files that are in a state."""
+        rows = self._rows(sql.IN_STATE, state=state)
+        return frozenset(Path(os.fsdecode(path)) for (path,) in rows)
 
     def quarantined(self) -> tuple[Quarantined, ...]:
         """Return the files that were given up, the first one first."""

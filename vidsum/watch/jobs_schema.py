@@ -16,6 +16,9 @@ from vidsum.watch.job import Done, Job, Seen
 CLOCK_SLACK_S: Final = 60.0
 """A moment that is further in the future than this was written before the clock was set back."""
 
+KEPT_S: Final = 180 * 86400.0
+"""So long a file is known that is gone: a folder that much goes through must not fill a disk."""
+
 _FOLDERS: Final = """
 CREATE TABLE folders (
     id INTEGER PRIMARY KEY, root BLOB NOT NULL UNIQUE, owner TEXT NOT NULL,
@@ -60,22 +63,27 @@ MIGRATIONS: Final[Migrations] = (
         "CREATE INDEX jobs_hooks ON jobs (folder_id) WHERE hooks_due > 0",
         "CREATE INDEX jobs_reports ON jobs (folder_id) WHERE report_due = 1",
     ),
+    (
+        "ALTER TABLE jobs ADD COLUMN gone_s REAL",
+        "UPDATE jobs SET gone_s = max(queued_s, coalesce(done_s, 0)) WHERE state = 'gone'",
+        "CREATE INDEX jobs_gone ON jobs (folder_id, gone_s) WHERE state = 'gone'",
+    ),
 )
 """See :data:`vidsum.db.Migrations`. Paths are bytes, as the file system has them; ``results`` are
 such paths with a NUL between them. ``mtime_ns`` and ``inode`` are decimal text: file systems have
-64 bits without a sign, and years that nanoseconds in SQLite's 63 bits do not reach. Names in
-``_s`` are Unix times in seconds. ``queued_s`` is the clock when ``due_s`` was set. ``was`` is the
-state before ``gone``. ``content_sha256`` is what a running job works on, ``video_sha256`` what was
-done last, ``error_sha256`` what was given up. ``changed``: another form of the file was found
-while it ran. ``hint`` and ``trace`` belong to the error of a file that was given up. ``place``:
-where a folder's results go, NULL until a watcher has told."""
+64 bits without a sign, and years that nanoseconds in SQLite's 63 bits do not reach. Names in ``_s``
+are Unix times in seconds. ``queued_s`` is the clock when ``due_s`` was set. ``was`` is the state
+before ``gone``, ``gone_s`` when the file was last missed. ``content_sha256`` is what a running job
+works on, ``video_sha256`` what was done last, ``error_sha256`` what was given up. ``changed``:
+another form of the file was found while it ran. ``hint`` and ``trace`` belong to the error of a
+file that was given up. ``place``: where a folder's results go, NULL until a watcher has told."""
 
 _SEEN: Final = "path, size_bytes, mtime_ns, inode"
 _LET_GO: Final = """owner = NULL, started_s = NULL, renewed_s = NULL, lease_until_s = NULL,
 content_sha256 = NULL, changed = 0, progress = ''"""
 _COUNTERS: Final = "attempts = :attempts, deaths = :deaths, orphanings = :orphanings"
-_AFRESH: Final = f"""state = 'queued', was = NULL, queued_s = :now, attempts = 0, deaths = 0,
-orphanings = 0, report_due = 0, {_LET_GO}"""
+_AFRESH: Final = f"""state = 'queued', was = NULL, gone_s = NULL, queued_s = :now, attempts = 0,
+deaths = 0, orphanings = 0, report_due = 0, {_LET_GO}"""
 _WHERE_HELD: Final = """WHERE id = :id AND state = 'running' AND owner = :owner
 AND attempts = :attempts AND deaths = :deaths AND orphanings = :orphanings"""
 """A lease is the owner's and has the counters that it was given with: a job that is taken away has
@@ -99,8 +107,10 @@ SEE_CHANGED: Final = f"UPDATE jobs SET {_SEE}, changed = 1 WHERE id = :id"
 QUEUE_CHANGED: Final = f"""UPDATE jobs SET {_SEE}, {_AFRESH},
 due_s = CASE state WHEN 'queued' THEN min(due_s, :now) ELSE :now END WHERE id = :id"""
 """A file that is still waiting keeps its place."""
-BRING_BACK: Final = "UPDATE jobs SET state = was, was = NULL WHERE id = :id"
-LOSE: Final = """UPDATE jobs SET was = state, state = 'gone'
+BRING_BACK: Final = "UPDATE jobs SET state = was, was = NULL, gone_s = NULL WHERE id = :id"
+FORGET: Final = f"""DELETE FROM jobs
+WHERE folder_id = :folder AND state = 'gone' AND gone_s < :now - {KEPT_S}"""
+LOSE: Final = """UPDATE jobs SET was = state, state = 'gone', gone_s = :now
 WHERE folder_id = :folder AND path = :path AND state NOT IN ('gone', 'running')"""
 
 BEFORE_THE_CLOCK: Final = f"""UPDATE jobs SET queued_s = :now, due_s = :now
@@ -147,7 +157,11 @@ WHERE folder_id = :folder AND state = 'running' AND owner = :owner AND changed =
 RELEASE_CHANGED: Final = f"""UPDATE jobs SET {_AFRESH}, due_s = :now
 WHERE folder_id = :folder AND state = 'running' AND owner = :owner AND changed = 1 {_BUT}"""
 RETRY: Final = f"""UPDATE jobs SET {_AFRESH}, due_s = :now
-WHERE folder_id = :folder AND state = 'quarantined'"""
+WHERE folder_id = :folder AND (state = 'quarantined' OR (state = 'done' AND :done))"""
+OTHERS_OF_PLACE: Final = """SELECT root FROM folders JOIN jobs ON jobs.folder_id = folders.id
+WHERE place = :place AND folders.id <> :folder AND path = :path AND jobs.state IN
+('running', 'done') ORDER BY root"""
+IN_STATE: Final = "SELECT path FROM jobs WHERE folder_id = :folder AND state = :state"
 
 COUNT: Final = "SELECT state, count(*) FROM jobs WHERE folder_id = :folder GROUP BY state"
 QUARANTINED: Final = """SELECT id, path, error, exit_code, attempts, deaths, orphanings, error_s,

@@ -16,13 +16,15 @@ from vidsum.wording import safe
 
 _REST_S: Final = 0.1
 """The least time between two looks: a file that is being copied makes many events a second."""
+_SHARE: Final = 20.0
+"""Of a processor's time looking takes so small a part: a hundred thousand files take a second."""
 _LEAVE_S: Final = 2.0
 
 
 class Lookout:
     """Scans when the folder's events wake it, and when it is time; use it as a context manager.
 
-    After each scan it waits for :meth:`again`.
+    After each scan it waits for :meth:`again`. Where a scan takes long, they are rarer.
     """
 
     def __init__(self, settings: Settings, post: Callable[[Scan], None], *, expected: bool) -> None:
@@ -65,10 +67,11 @@ class Lookout:
 
     def _watch(self) -> None:
         while not self._over.is_set():
-            started_s = time.monotonic()
+            started_s, computed_s = time.monotonic(), time.thread_time()
             self._post(self._scanned())
             took_s = time.monotonic() - started_s
-            within_s = self._orders.get()
+            least_s = _SHARE * (time.thread_time() - computed_s)
+            within_s = max(self._orders.get(), least_s)
             self._over.wait(min(within_s, max(_REST_S, took_s)))
             if not self._over.is_set():
                 self._waker.wait(within_s)

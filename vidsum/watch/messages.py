@@ -20,6 +20,10 @@ Cause = Literal["root", "room", "day", "blocked", "state"]
 """Why a folder pauses: it is not there; the disk is nearly full; the day's cap is reached;
 something that every file needs is missing or refused; vidsum's own files cannot be written."""
 
+OTHER_VERSION: Final = 113
+"""How a worker exits that finds itself to be of another version than its watcher: values may have
+other fields there, so neither reads what the other has to say."""
+
 _PREFIX: Final = struct.Struct("<I")
 _MOST_BYTES: Final = 64 * 1024 * 1024
 

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 _FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _SHUT: Final = (errno.EROFS, errno.EACCES, errno.EPERM)
+_AWAY: Final = (
+    errno.ENOENT, errno.ESTALE, errno.ENOTCONN, errno.ENODEV, errno.ENXIO, errno.EHOSTDOWN,
+    errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ETIMEDOUT,
+)  # fmt: skip
+"""How a place for results answers whose drive or share is away."""
 _GONE: Final = (errno.ENOENT, errno.ENOTDIR)
 _SAME_AGAIN_S: Final = 1.0
 CHANGED: Final = "the file changed, or went away, while it was worked on"
@@ -85,6 +90,11 @@ def not_started(why: str) -> Verdict:
                    hint="Was vidsum changed while it watched? Then start it again.")  # fmt: skip
 
 
+def other_version(why: str) -> Verdict:
+    """Return what a file amounts to whose worker was of another version than the watcher."""
+    return Verdict(Again(why, after_s=0.0, charged=False))
+
+
 def of_day(why: str) -> Verdict:
     """Return what a file amounts to from which the day's cap took something."""
     return _halted("day", why, BudgetReached(why))
@@ -131,7 +141,7 @@ def _halt(exc: VidsumError) -> Cause | None:
         code = getattr(cause, "errno", None)
         if code in _FULL or getattr(cause, "sqlite_errorname", "") == "SQLITE_FULL":
             return "room"
-        if isinstance(exc, OutputError) and code in _SHUT:
+        if isinstance(exc, OutputError) and code in (*_SHUT, *_AWAY):
             return "blocked"
     return None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vidsum.errors import EXIT_OK, EXIT_PARTIAL
 from vidsum.events import Event
 
 Kind = Literal[
@@ -40,6 +41,25 @@ class Progress:
 
     path: Path
     event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a watcher did. ``left`` are queued still; ``paused`` is why, when it ended so."""
+
+    done: int = 0
+    partial: int = 0
+    quarantined: int = 0
+    again: int = 0
+    gone: int = 0
+    left: int = 0
+    paused: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 7 when something is missing."""
+        missing = self.partial or self.quarantined or self.left or self.paused
+        return EXIT_PARTIAL if missing else EXIT_OK
 
 
 Tell = Callable[[Report | Progress], None]

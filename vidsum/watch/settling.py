@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
-from vidsum.errors import EXIT_UNEXPECTED
+from vidsum.errors import EXIT_UNEXPECTED, OutputError
 from vidsum.failpoints import failpoint
 from vidsum.watch import quarantine
 from vidsum.watch.job import MOST_ATTEMPTS, Again, Done, Job, Seen, State, Told
@@ -20,6 +22,8 @@ from vidsum.watch.reports import Kind
 from vidsum.watch.settings import Settings
 
 Say = Callable[[Kind, str, Path | None], None]
+_NO_PLACE: Final = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
+"""Errors that are one name's: too long, or something else has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +80,23 @@ class Settling:
             seen = known.get(one.path)
             if seen is None:
                 continue  # it has just been taken up again
-            quarantine.write(self._settings, _case(one, seen))
+            trouble = self._reported(_case(one, seen))
             self._jobs.reported(one.job_id)
             self.counts["quarantined"] += 1
-            self._say("quarantined", one.why, one.path)
+            self._say("quarantined", f"{one.why}{trouble}", one.path)
+
+    def _reported(self, case: quarantine.Case) -> str:
+        """Write a report; return why there can never be one, empty when there is.
+
+        One file's name must not hold up the others. Raises: OutputError for what may pass.
+        """
+        try:
+            quarantine.write(self._settings, case)
+        except OutputError as exc:
+            if getattr(exc.__cause__, "errno", None) not in _NO_PLACE:
+                raise
+            return f" (There is no report: {exc.message})"
+        return ""
 
     def _fair(self, ended: Ended) -> Ended:
         """Return what is to be settled: what blocks one file, and no other, is its own fault.

@@ -9,18 +9,17 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, OptionError, OutputError
+from vidsum.errors import BackendFailed, OptionError, OutputError
 from vidsum.events import Event
 from vidsum.failpoints import failpoint
-from vidsum.watch import quarantine
+from vidsum.watch import folders, quarantine
 from vidsum.watch.holding import Hold, hold
 from vidsum.watch.hooks import Finished, Hooks, Ran
-from vidsum.watch.job import MOST_ATTEMPTS, Again, Job
+from vidsum.watch.job import MOST_ATTEMPTS, Again, GivenUp, Job
 from vidsum.watch.jobs import Jobs, default_path
 from vidsum.watch.lookout import Lookout
 from vidsum.watch.messages import Alive, Halt, Identified
@@ -29,7 +28,7 @@ from vidsum.watch.pauses import Pause, Pauses
 from vidsum.watch.prerequisites import check
 from vidsum.watch.problems import Problems
 from vidsum.watch.readiness import Changes, Readiness, still
-from vidsum.watch.reports import Kind, Progress, Report, Tell
+from vidsum.watch.reports import Kind, Progress, Report, Summary, Tell
 from vidsum.watch.scanning import Scan
 from vidsum.watch.settings import Settings
 from vidsum.watch.settling import Ended, Settling
@@ -44,25 +43,6 @@ _NOTE_S: Final = 5.0
 _ONCE_WAITS_S: Final = 60.0
 """With ``once``, so long a file that is to be tried again is waited for."""
 _KILLED_S: Final = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What a watcher did. ``left`` are queued still; ``paused`` is why, when it ended so."""
-
-    done: int = 0
-    partial: int = 0
-    quarantined: int = 0
-    again: int = 0
-    gone: int = 0
-    left: int = 0
-    paused: str = ""
-
-    @property
-    def exit_code(self) -> int:
-        """0, or 7 when something is missing."""
-        missing = self.partial or self.quarantined or self.left or self.paused
-        return EXIT_PARTIAL if missing else EXIT_OK
 
 
 class Watcher:
@@ -83,7 +63,7 @@ class Watcher:
         self._ran: Ran | None = None
         self._gone = 0
         self._beaten_s = self._noted_s = 0.0
-        self._stopping = self._aborting = False
+        self._stopping = self._aborting = self._outdated = False
 
     def stop(self) -> None:
         """Begin nothing new and end soon: may be called from a signal handler or any thread."""
@@ -98,7 +78,11 @@ class Watcher:
         self._hooks.kill()
 
     def run(self) -> Summary:
-        """Watch. Raises: FolderHeld, OptionError, BackendMissing, OutputError."""
+        """Watch.
+
+        Raises: FolderHeld, OptionError, BackendMissing, OutputError; BackendFailed when vidsum was
+        replaced by another version meanwhile.
+        """
         check(self._settings)
         with self._lock:
             self._held = self._lock.enter_context(hold(self._settings.root))
@@ -119,6 +103,9 @@ class Watcher:
                     self._end()
             finally:
                 self._let_go()
+            if self._outdated and not self._stopping:
+                raise BackendFailed("vidsum was changed while it watched, so it ends.",
+                                    "Start it again.", kind="blocked")  # fmt: skip
             return self._summary()
 
     _jobs: Jobs
@@ -126,8 +113,8 @@ class Watcher:
     _lookout: Lookout
 
     def _is_over(self) -> bool:
-        if self._stopping or not self._settings.once:
-            return self._stopping
+        if self._stopping or self._outdated or not self._settings.once:
+            return self._stopping or self._outdated
         try:
             return self._all_done()
         except OutputError as exc:
@@ -174,6 +161,7 @@ class Watcher:
                 self._ran = message
             case Said(worker, None):
                 self._workers.drop(worker)
+                self._outdated |= worker.outdated
                 worker.asked_to_end |= self._stopping  # whoever ends us may end all of us
                 self._settling.add(Ended(worker.job, worker.verdict(), worker.sha256))
             case Said(worker, Identified(sha256)):
@@ -298,24 +286,32 @@ class Watcher:
             if job is None:
                 return
             failpoint("watcher.claimed")
-            self._start(job)
+            if not self._start(job):
+                return  # where a whole tree went away, there is more to do in between
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: Job) -> bool:
+        """Start a worker for a job; return whether there is one."""
         twins = [one for one in self._workers if one.job.seen.path == job.seen.path]
         for twin in twins:
             twin.kill()  # it holds a job of a watch.db that was taken away
         if twins or not still(self._settings.root, job.seen):  # a scan will say what it is now
             later = Again(CHANGED, after_s=self._settings.rescan_s, charged=False)
             self._jobs.settle(job, later)
-            return
+            return False
+        others = self._jobs.others_of_place(job)
+        taken = folders.taken(self._settings, others, job.seen.path)
+        if taken is not None:
+            self._jobs.settle(job, GivenUp(taken, OptionError.exit_code))
+            return False
         quarantine.remove(self._settings, job.seen.path)
         try:
             self._workers.start(job, last=job.attempts >= MOST_ATTEMPTS)
         except BackendFailed as exc:
             self._jobs.settle(job, Again(exc.message, charged=False))
             self._pauses.halt(Halt("blocked", exc.message))
-            return
+            return False
         self._say("started", path=job.seen.path)
+        return True
 
     def _end(self) -> None:
         """Have everybody end, within the time that is given for it."""

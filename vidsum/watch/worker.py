@@ -17,6 +17,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import BinaryIO, Final
 
+import vidsum
 from vidsum.data import Result
 from vidsum.errors import EXIT_INTERRUPTED, MediaError, VidsumError
 from vidsum.failpoints import failpoint
@@ -24,6 +25,7 @@ from vidsum.pipeline.run import Run
 from vidsum.watch import folders, outcomes
 from vidsum.watch.allowance import better_tomorrow
 from vidsum.watch.messages import (
+    OTHER_VERSION,
     Alive,
     FromWorker,
     Identified,
@@ -207,6 +209,8 @@ def main() -> None:
     """Work on one file, and end."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the watcher may have ignored them
         signal.signal(number, signal.default_int_handler)
+    if sys.argv[1:] != [vidsum.__version__]:  # it was replaced while it watched
+        os._exit(OTHER_VERSION)
     line = _own_line()
     try:
         order = receive(line.source)

@@ -20,13 +20,24 @@ from vidsum.errors import BackendFailed
 from vidsum.events import Event, StageAdvanced, StageStarted
 from vidsum.watch import outcomes
 from vidsum.watch.job import Again, Job
-from vidsum.watch.messages import Leave, Order, Stop, ToWorker, Verdict, receive, send
+from vidsum.watch.messages import (
+    OTHER_VERSION,
+    Leave,
+    Order,
+    Stop,
+    ToWorker,
+    Verdict,
+    receive,
+    send,
+)
 from vidsum.watch.settings import Settings
 from vidsum.wording import escaped
 
 _LAST_WORDS_BYTES: Final = 4096
 _KEPT_LETTERS: Final = 1024
 _LINE_LETTERS: Final = 200
+_ASLEEP_S: Final = 60.0
+"""Who has not looked at the workers for so long was stopped, or frozen, and they with it."""
 _ENDING_S: Final = 10.0
 """How long a process may take to end after its last message."""
 _SECRETS: Final = re.compile(
@@ -120,6 +131,11 @@ class Worker:
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.killpg(self._process.pid, signal.SIGKILL)
 
+    @property
+    def outdated(self) -> bool:
+        """Whether it ended because it is of another version of vidsum than this process."""
+        return not self._spoke and self._process.returncode == OTHER_VERSION
+
     def verdict(self) -> Verdict:
         """Return what became of the file; for a process that has ended."""
         found = self._verdict or self._broken_off()
@@ -132,6 +148,8 @@ class Worker:
             return Verdict(Again(why), hint="--stall changes how long it may take.")
         if self.asked_to_end:
             return outcomes.ended()
+        if self.outdated:
+            return outcomes.other_version("vidsum was changed while it watched")
         code = self._process.returncode
         why = f"the worker died ({_how(code)})"
         if code is not None and code > 0 and not self._spoke:
@@ -190,6 +208,7 @@ class Workers:
     def __init__(self, settings: Settings, post: Post) -> None:
         self._settings, self._post = settings, post
         self._all: list[Worker] = []
+        self._looked_s = time.monotonic()
 
     def __len__(self) -> int:
         return len(self._all)
@@ -213,9 +232,13 @@ class Workers:
         self._all.remove(worker)
 
     def end_stalled(self) -> None:
-        """End those that have said nothing for too long."""
+        """End those that have said nothing for too long; to be called every few seconds."""
         now_s, most_s = time.monotonic(), self._settings.stall_s
+        asleep = now_s - self._looked_s > _ASLEEP_S
+        self._looked_s = now_s
         for worker in self:
+            if asleep:
+                worker.heard_s = now_s
             if worker.asks is None and now_s - worker.heard_s > most_s:
                 worker.kill(most_s)
 
@@ -236,7 +259,7 @@ def _started() -> subprocess.Popen[bytes]:
     root = str(Path(vidsum.__file__).resolve().parent.parent)
     try:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "vidsum.watch.worker"],
+            [sys.executable, "-P", "-m", "vidsum.watch.worker", vidsum.__version__],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
             env=os.environ | {"PYTHONPATH": root}, start_new_session=True,
         )  # fmt: skip
