@@ -22,6 +22,8 @@ from pathlib import Path
 
 from watched import CALL_NANO, Watched, small_film, wait_until, watched, whole
 
+MOST_VIDEOS = 60
+"""So many are there at most: what is known of files takes memory, as long as they are there."""
 WARM_SHARE, WINDOW_SHARE = 0.25, 0.1
 KINDS = ("drop", "drop", "drop", "grow", "rename", "remove", "copy", "rewrite", "folder", "junk")
 
@@ -46,7 +48,10 @@ class Churn:
         self._made = Path(tempfile.mkdtemp(prefix="soak-"))
 
     def step(self) -> None:
-        """Do something."""
+        """Do something; when there are many videos, take one away first."""
+        if len(self.videos()) > MOST_VIDEOS:
+            self._remove()
+            self.done["remove"] += 1
         kind = self.random.choice(KINDS)
         getattr(self, f"_{kind}")()
         self.done[kind] += 1
