@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from vidsum.cli.cache import _CALLED
 from vidsum.cli.main import run
+from vidsum.pipeline import remembering
+from vidsum.store import answers, blocks
 
 
 @pytest.fixture
@@ -22,6 +25,8 @@ def test_a_run_is_listed_and_cleared_away(
 ) -> None:
     assert run(["cache", "list"]) == 0
     assert "Nothing is kept" in capfd.readouterr().out
+    assert run(["cache", "clear"]) == 2
+    assert capfd.readouterr().err == "vidsum: error: Nobody is there to say yes. Give --yes.\n"
     assert run(["cache", "clear", "-y"]) == 0
     assert "nothing was removed" in capfd.readouterr().err
     assert not home.exists()
@@ -94,3 +99,10 @@ def test_a_file_that_is_no_cache_is_said(home: Path, capfd: pytest.CaptureFixtur
     (home / "cache.db").write_text("not a database" * 100)
     assert run(["cache", "list"]) == 8
     assert "is not a database" in capfd.readouterr().err
+
+
+def test_every_kind_that_is_kept_has_a_name() -> None:
+    assert set(_CALLED) == {
+        answers.KIND, answers.CAPTION, answers.READING, answers.SPEECH, blocks.KIND,
+        remembering.KIND,
+    }  # fmt: skip

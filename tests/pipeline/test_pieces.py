@@ -161,7 +161,7 @@ def test_an_interrupted_run_asks_only_what_is_missing(video: Path, unbroken: Don
         assert again.calls == COUNT - asked
         books_are_right(provider)
     assert again.captions == unbroken.captions
-    assert again.told == [f"{asked} captions of an earlier run are used; --no-cache asks anew"]
+    assert again.told == [f"of an earlier run: {asked} captions; --no-cache asks anew"]
     assert unbroken.told == []
     [saving] = again.savings.values()
     assert saving.baseline.startswith(f"{asked} captions kept from an earlier run, at what the ")
@@ -209,7 +209,10 @@ def killed(video: Path, url: str, at_once: int, where: str) -> None:
     assert done.returncode == -signal.SIGKILL, done.stderr.decode()
 
 
-@pytest.mark.parametrize(("where", "repeated"), [("store.put.after@5", 0), ("store.put.before", 1)])
+@pytest.mark.parametrize(
+    ("where", "repeated"),
+    [("store.put.after@5", 0), pytest.param("store.put.before", 1, marks=pytest.mark.slow)],
+)
 def test_a_killed_run_repeats_no_call_whose_answer_was_kept(
     video: Path, unbroken: Done, where: str, repeated: int
 ) -> None:
@@ -221,6 +224,7 @@ def test_a_killed_run_repeats_no_call_whose_answer_was_kept(
     assert again.captions == unbroken.captions
 
 
+@pytest.mark.slow
 def test_of_four_under_way_at_most_four_are_repeated_after_a_kill(
     video: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -231,12 +235,13 @@ def test_of_four_under_way_at_most_four_are_repeated_after_a_kill(
         assert COUNT <= len(provider.calls) <= COUNT + 4
         ids = Counter(entry.call_id for entry in settled())
         assert set(ids.values()) == {1}
-        assert again.told[0].startswith(("6 captions", "7 captions", "8 captions", "9 captions"))
+        assert again.told[0].partition(": ")[2][:1] in "6789"
         monkeypatch.setenv("VIDSUM_HOME", str(tmp_path / "fresh"))
         whole = Done(video, **remote(provider, api_requests=4))
     assert again.captions == whole.captions
 
 
+@pytest.mark.slow
 def test_a_capped_run_goes_on_with_a_higher_cap(video: Path) -> None:
     with ScriptedProvider(describes) as provider:
         first = Done(video, **remote(provider, max_usd=Decimal("0.072")))
@@ -251,18 +256,31 @@ def test_a_capped_run_goes_on_with_a_higher_cap(video: Path) -> None:
         books_are_right(provider)
 
 
-def test_what_is_kept_is_used_though_a_cap_is_reached(video: Path) -> None:
-    for at_once in (1, 4):
-        with ScriptedProvider(describes) as provider:
-            asks = remote(provider, api_requests=at_once)
-            Done(video, **asks, max_usd=Decimal("0.072"))
-            few = len(provider.calls)
-            forget(CAPTION, few - 1)
-            none = Done(video, **asks, max_usd=Decimal("0.00001"))
-            assert len(provider.calls) == few
-        assert sum(c is not None and c.backend == "remote" for c in none.captions) == few - 1
-        [told] = none.run.meter.given_up
-        assert told.startswith(f"{COUNT - few + 1} of {COUNT} pictures were not described")
+def test_what_a_capped_run_paid_for_is_used_without_a_cap(video: Path) -> None:
+    """It asked of each picture by itself: the pictures that tell most came first."""
+    with ScriptedProvider(describes) as provider:
+        first = Done(video, **remote(provider, max_usd=Decimal("0.072")))
+        few = len(provider.calls)
+        assert 0 < few < COUNT
+        second = Done(video, **remote(provider))
+        assert len(provider.calls) == COUNT
+        books_are_right(provider)
+    assert {c for c in first.captions if c and c.backend == "remote"} <= set(second.captions)
+    assert all(c is not None and c.backend == "remote" for c in second.captions)
+
+
+@pytest.mark.parametrize("at_once", [1, pytest.param(4, marks=pytest.mark.slow)])
+def test_what_is_kept_is_used_though_a_cap_is_reached(video: Path, at_once: int) -> None:
+    with ScriptedProvider(describes) as provider:
+        asks = remote(provider, api_requests=at_once)
+        Done(video, **asks, max_usd=Decimal("0.072"))
+        few = len(provider.calls)
+        forget(CAPTION, few - 1)
+        none = Done(video, **asks, max_usd=Decimal("0.00001"))
+        assert len(provider.calls) == few
+    assert sum(c is not None and c.backend == "remote" for c in none.captions) == few - 1
+    [told] = none.run.meter.given_up
+    assert told.startswith(f"{COUNT - few + 1} of {COUNT} pictures were not described")
 
 
 def forget(kind: str, but: int) -> None:
@@ -278,10 +296,10 @@ def forget(kind: str, but: int) -> None:
 def test_the_local_model_is_not_even_loaded_for_what_is_kept(
     video: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asks = LITE | SEES
+    asks, count = LITE | SEES | {"end_s": 6.5}, 4
     first = Done(video, **asks)
-    assert first.calls == COUNT
-    forget(CAPTION, COUNT)  # the evidence as a whole, too
+    assert first.calls == count
+    forget(CAPTION, count)  # the evidence as a whole, too
 
     def load(self: LlamaVision) -> None:
         raise AssertionError("the model was loaded")
@@ -292,36 +310,41 @@ def test_the_local_model_is_not_even_loaded_for_what_is_kept(
     assert again.captions == first.captions
     assert again.calls == 0
     [saving] = again.savings.values()
-    assert (saving.calls, saving.cu, saving.usd_nano) == (COUNT, None, 0)
-    forget(CAPTION, COUNT - 3)
+    assert (saving.calls, saving.cu, saving.usd_nano) == (count, None, 0)
+    forget(CAPTION, count - 3)
     third = Done(video, **asks)
     assert third.captions == first.captions
     assert third.calls == 3
 
 
-def test_only_another_question_is_asked(video: Path, tmp_path: Path) -> None:
-    prompts = tmp_path / "prompts"
-    prompts.mkdir()
+def asked(provider: ScriptedProvider, video: Path, **more: object) -> tuple[int, int]:
+    """How many questions a run asks, and how many pictures it has."""
+    before = len(provider.calls)
+    count = len(Done(video, **remote(provider, **more)).captions)
+    return len(provider.calls) - before, count
+
+
+def test_only_another_question_is_asked(video: Path) -> None:
     with ScriptedProvider(describes) as provider:
-
-        def asked(**more: object) -> int:
-            before = len(provider.calls)
-            seen.append(len(Done(video, **remote(provider, **more)).captions))
-            return len(provider.calls) - before
-
-        seen: list[int] = []
-        assert asked() == COUNT
-        assert asked(end_s=8.5) == 0  # the same moments
-        assert asked(interval_s=2 * SHOT_S) == seen[-1] - 1  # another caption is the one before
-        assert asked(caption_model="n") == COUNT
-        assert asked(tiles="all") == COUNT
-        (prompts / "caption.md").write_text("Describe this picture:")
-        assert asked(prompts_dir=prompts, end_s=8.5) == 5
-        assert asked(prompts_dir=prompts, interval_s=2 * SHOT_S) == seen[-1] - 3  # no others told
-        assert asked(cache=False) == COUNT
-        assert asked() == 0
+        assert asked(provider, video, end_s=8.5) == (5, 5)
+        assert asked(provider, video, end_s=4.5) == (0, 3)  # the same moments
+        # The first has nothing before it; of the others another caption is the one before.
+        assert asked(provider, video, end_s=8.5, interval_s=2 * SHOT_S) == (2, 3)
+        assert asked(provider, video, end_s=4.5, caption_model="n") == (3, 3)
 
 
+@pytest.mark.slow
+def test_other_tiles_and_prompts_are_other_questions(video: Path, tmp_path: Path) -> None:
+    with ScriptedProvider(describes) as provider:
+        assert asked(provider, video, end_s=4.5) == (3, 3)
+        assert asked(provider, video, end_s=4.5, tiles="all") == (3, 3)
+        (tmp_path / "caption.md").write_text("Describe this picture:")
+        assert asked(provider, video, end_s=4.5, prompts_dir=tmp_path) == (3, 3)
+        fewer = asked(provider, video, end_s=4.5, prompts_dir=tmp_path, interval_s=2 * SHOT_S)
+        assert fewer == (0, 2)  # it tells nothing of the picture before
+
+
+@pytest.mark.slow
 def test_a_damaged_piece_is_asked_for_anew(video: Path, unbroken: Done) -> None:
     with ScriptedProvider(describes) as provider:
         Done(video, **remote(provider))
@@ -355,7 +378,7 @@ def test_no_words_and_errors_are_not_kept(video: Path) -> None:
         ]  # fmt: skip
         again = Done(video, **remote(provider, end_s=6.5))
         assert all(c is not None and c.error is None for c in again.captions)
-    assert again.told == ["1 caption of an earlier run is used; --no-cache asks anew"]
+    assert again.told == ["of an earlier run: 1 caption; --no-cache asks anew"]
 
 
 class Stuck(LlamaVision):
@@ -422,9 +445,9 @@ def texts(done: Done) -> list[list[str]]:
             for seen in done.evidence.observations]  # fmt: skip
 
 
-def readings(done: Done) -> float:
+def readings(done: Done, what: str = "calls") -> float:
     [stage] = [s for s in done.run.meter.receipt().stages if s.stage == "ocr"]
-    return stage.counts["calls"]
+    return stage.counts[what]
 
 
 def test_no_picture_is_read_twice(slides: Path) -> None:
@@ -434,15 +457,41 @@ def test_no_picture_is_read_twice(slides: Path) -> None:
     again = Done(slides, **reads)
     assert readings(again) < 4
     assert texts(again) == [["FIRST PAGE"], ["SECOND PAGE"], ["THIRD PAGE"], ["LAST PAGE"]]
-    assert again.told == [f"{4 - readings(again):.0f} readings of an earlier run are used; "
-                          "--no-cache asks anew"]  # fmt: skip
+    count = round(4 - readings(again))
+    pictures = "1 picture" if count == 1 else f"{count} pictures"
+    assert again.told == [f"of an earlier run: the text of {pictures}; --no-cache asks anew"]
     [saving] = again.savings.values()
+    assert saving.baseline == f"the text of {pictures}, kept from an earlier run"
     assert (saving.calls, saving.usd_nano) == (None, None)
     forget(READING, 4)
     third = Done(slides, **reads)
-    assert readings(third) == 0
+    assert readings(third) == readings(third, "frames") == 0  # no rate comes of it
     assert third.evidence.observations == again.evidence.observations
-    assert readings(Done(slides, **reads, cache=False)) == 4
+
+
+def test_duplicates_count_at_what_this_run_read(slides: Path) -> None:
+    reads = LITE | {"ocr": True, "captioner": "builtin", "interval_s": SHOT_S / 2}
+    first = Done(slides, **reads)
+    forget(READING, 3)
+    some = Done(slides, **reads)
+    forget(READING, 4)
+    none = Done(slides, **reads)
+    whole, part, unknown = (duplicates(one) for one in (first, some, none))
+    assert first.evidence.dropped
+    assert whole.baseline.endswith("at what the 4 others took")
+    assert part.baseline.endswith("at what those that this run looked at took")
+    read = some.run.meter.receipt().stages
+    [ocr] = [one for one in read if one.stage == "ocr"]
+    assert (readings(some), ocr.counts["frames"]) == (1, 1)
+    assert part.seconds is not None
+    assert part.seconds >= ocr.wall_s * len(some.evidence.dropped)
+    assert whole.seconds is not None
+    assert unknown.seconds is None
+
+
+def duplicates(done: Done) -> Saving:
+    [found] = [one for one in done.run.meter.receipt().savings if one.by == "dedupe"]
+    return found
 
 
 def test_pictures_are_known_by_pixels_and_shape() -> None:
@@ -456,6 +505,7 @@ def test_pictures_are_known_by_pixels_and_shape() -> None:
     assert picture_sha256(np.repeat(picture, 2, axis=1)[:, ::2]) == picture_sha256(picture)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fails_loses_a_piece_and_no_run(video: Path) -> None:
     script = RUN.replace("api.extract(run)", "print(len(api.extract(run).observations))")
     for where in ("before", "after"):
@@ -469,6 +519,7 @@ def test_a_disk_that_fails_loses_a_piece_and_no_run(video: Path) -> None:
             assert again.calls == COUNT - (2 if where == "before" else 3)
 
 
+@pytest.mark.slow
 def test_an_address_that_is_gone_is_not_needed_for_what_is_kept(video: Path) -> None:
     with ScriptedProvider(describes) as provider:
         asks = remote(provider)

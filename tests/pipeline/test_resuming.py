@@ -25,7 +25,7 @@ from vidsum.errors import BackendFailed
 from vidsum.events import Event, Noted, StageAdvanced
 from vidsum.pipeline.extract import prepare
 from vidsum.pipeline.hearing import Hearing
-from vidsum.pipeline.remembering import watch
+from vidsum.pipeline.keeping import watch
 from vidsum.store.content import default_path
 from vidsum.transcribers import remote
 
@@ -102,9 +102,22 @@ def whole(lecture: Path) -> Transcript:
     return found
 
 
+@pytest.fixture(scope="module")
+def after_a_block(lecture: Path) -> bytes:
+    """What is kept when a run was interrupted after the first block."""
+    broken_off = Done(lecture, interrupted_after(60.0), **HERE)
+    assert isinstance(broken_off.failure, KeyboardInterrupt)
+    return default_path().read_bytes()
+
+
+@pytest.fixture
+def broken_off(after_a_block: bytes) -> None:
+    """That run was the last one."""
+    default_path().write_bytes(after_a_block)
+
+
+@pytest.mark.usefixtures("broken_off")
 def test_an_interrupted_run_goes_on_after_the_last_block(lecture: Path, whole: Transcript) -> None:
-    first = Done(lecture, interrupted_after(60.0), **HERE)
-    assert isinstance(first.failure, KeyboardInterrupt)
     again = Done(lecture, **HERE)
     assert again.transcript == whole
     [line] = again.kept
@@ -119,8 +132,8 @@ def test_an_interrupted_run_goes_on_after_the_last_block(lecture: Path, whole: T
     assert saving.seconds > 0
 
 
+@pytest.mark.usefixtures("broken_off")
 def test_kept_words_are_there_at_once(lecture: Path) -> None:
-    Done(lecture, interrupted_after(60.0), **HERE)
     words: list[str] = []
 
     def hook(event: Event) -> None:
@@ -136,18 +149,20 @@ def test_kept_words_are_there_at_once(lecture: Path) -> None:
     assert "open blue square" in words[0]
 
 
+@pytest.mark.usefixtures("broken_off")
 @pytest.mark.parametrize(
-    "other", [{"language": "en"}, {"start_s": 1.0}, {"end_s": 140.0}, {"word_times": True},
-              {"cache": False}, {"audio_track": 1}],
+    "other", [{"language": "en"}, {"start_s": 1.0}, *(
+        pytest.param(one, marks=pytest.mark.slow)
+        for one in ({"end_s": 140.0}, {"word_times": True}, {"cache": False}, {"audio_track": 1})
+    )],
 )  # fmt: skip
 def test_another_request_begins_anew(lecture: Path, other: dict[str, Any]) -> None:
-    Done(lecture, interrupted_after(60.0), **HERE)
     again = Done(lecture, interrupted_after(0.0), **(HERE | other))
     assert again.kept == []
 
 
+@pytest.mark.usefixtures("broken_off")
 def test_the_same_words_in_another_file_are_another_video(lecture: Path, tmp_path: Path) -> None:
-    Done(lecture, interrupted_after(60.0), **HERE)
     other = tmp_path / "other.wav"
     other.write_bytes(lecture.read_bytes())
     assert Done(other, interrupted_after(60.0), **HERE).kept  # only its name is another one
@@ -155,6 +170,7 @@ def test_the_same_words_in_another_file_are_another_video(lecture: Path, tmp_pat
     assert Done(other, interrupted_after(0.0), **HERE).kept == []
 
 
+@pytest.mark.slow
 def test_from_a_damaged_block_on_all_is_heard_anew(lecture: Path, whole: Transcript) -> None:
     Done(lecture, interrupted_after(110.0), **HERE)
     with contextlib.closing(sqlite3.connect(default_path())) as db, db:
@@ -166,6 +182,7 @@ def test_from_a_damaged_block_on_all_is_heard_anew(lecture: Path, whole: Transcr
     assert again.transcript == whole
 
 
+@pytest.mark.slow
 def test_what_changed_under_a_run_is_not_kept(lecture: Path, tmp_path: Path) -> None:
     path = tmp_path / "talk.wav"
     path.write_bytes(lecture.read_bytes())
@@ -179,10 +196,10 @@ def test_what_changed_under_a_run_is_not_kept(lecture: Path, tmp_path: Path) -> 
     assert Done(path, interrupted_after(0.0), **HERE).kept == []
 
 
+@pytest.mark.usefixtures("broken_off")
 def test_a_cap_leaves_what_is_kept_and_keeps_nothing_thinned(
     lecture: Path, whole: Transcript
 ) -> None:
-    Done(lecture, interrupted_after(60.0), **HERE)
     capped = Done(lecture, **HERE, max_cu=1e-9)
     assert capped.transcript is not None
     assert capped.counted("calls") == 0
@@ -278,6 +295,7 @@ def test_after_a_failing_provider_only_the_rest_is_paid_for(
     assert server.calls == []
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_blocks")
 def test_a_block_that_failed_is_asked_again_and_no_other(
     long_talk: Path, server: ScriptedProvider
@@ -295,7 +313,7 @@ def test_a_block_that_failed_is_asked_again_and_no_other(
     assert [saving.calls for saving in again.savings] == [1, 1]
 
 
-@pytest.mark.parametrize("times", [False, True])
+@pytest.mark.parametrize("times", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_within_a_block_each_answer_is_kept(
     dense_talk: Path, server: ScriptedProvider, times: bool
 ) -> None:
@@ -321,6 +339,10 @@ def test_within_a_block_each_answer_is_kept(
     [saving] = again.savings
     assert saving.calls == 2
     assert again.counted("calls") == len(all_sent) - 2
+    third = Done(dense_talk, **there(server), interval_s=2.0)
+    [saving] = third.savings
+    assert saving.calls == len(all_sent)  # of both runs
+    assert saving.seconds is None  # nobody knows how long the first waited for its answers
 
 
 @pytest.mark.parametrize(
@@ -349,7 +371,7 @@ def test_a_killed_run_repeats_one_call_at_most(
 
 @pytest.mark.usefixtures("short_blocks")
 @pytest.mark.parametrize(
-    "other", [{"language": "en"}, {"speech_model": "another"}],
+    "other", [{"language": "en"}, pytest.param({"speech_model": "b"}, marks=pytest.mark.slow)],
 )  # fmt: skip
 def test_another_request_is_paid_for(
     other: dict[str, Any], long_talk: Path, server: ScriptedProvider
@@ -362,14 +384,15 @@ def test_another_request_is_paid_for(
     assert len(server.calls) > count
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short_blocks")
 def test_answers_without_words_are_asked_for_again(
     long_talk: Path, server: ScriptedProvider
 ) -> None:
     whole = unbroken(long_talk, server, transcribes())
     behave(transcribes(), {0: Answer(body={"odd": 1}), 1: fails(401, "revoked")})
-    Done(long_talk, **there(server))
-    with contextlib.closing(sqlite3.connect(default_path())) as db, db:
-        db.execute("DELETE FROM kept WHERE kind = 'heard'")
+    assert Done(long_talk, **there(server)).run.failures
+    assert not default_path().exists()
     behave(transcribes())
-    assert Done(long_talk, **there(server)).transcript == whole
+    again = Done(long_talk, **there(server))
+    assert (again.transcript, again.kept) == (whole, [])

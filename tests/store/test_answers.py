@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import stat
 from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vidsum.data import Caption, Sample
 from vidsum.store.answers import KeptAnswers
 from vidsum.store.content import Store
 from vidsum.store.unusable import MOST_FILES, keep_unusable
@@ -41,6 +44,28 @@ def test_any_text_comes_back(tmp_path: Path) -> None:
         assert answers.get("key") == text
 
     comes_back()
+
+
+def test_a_record_comes_back_and_nothing_else_is_taken_for_one(tmp_path: Path) -> None:
+    store = Store(tmp_path / "cache.db")
+    answers = KeptAnswers(store, "model", "ab")
+    caption = Caption(3, 1.5, "a name \udcff with odd bytes", "local")
+    answers.put_record("a", caption)
+    answers.put("b", "no record \udcff")
+    assert answers.get_record(Caption, "a") == caption
+    assert answers.get_record(Caption, "b") is None
+    assert answers.get_record(Sample, "a") is None
+    assert answers.get_record(Caption, "c") is None
+
+
+def test_bytes_that_are_no_text_are_no_answer(tmp_path: Path) -> None:
+    store = Store(tmp_path / "cache.db")
+    answers = KeptAnswers(store, "model", "ab")
+    answers.put("key", "said")
+    with contextlib.closing(sqlite3.connect(store.path)) as db:
+        [(key,)] = db.execute("SELECT key FROM kept")
+    assert store.put("answer", key, b"\xff\xfe")
+    assert answers.get("key") is None
 
 
 def test_a_store_that_fails_is_told_of_and_keeps_nothing(tmp_path: Path) -> None:

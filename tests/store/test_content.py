@@ -196,6 +196,74 @@ def test_a_file_that_nobody_else_may_read_is_waited_for_once(
     assert Store(path).get("test", "a") == b"a"
 
 
+def test_what_was_locked_is_tried_again_after_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Making room in a large store takes longer than anybody waits, and is over some time."""
+    path = tmp_path / "cache.db"
+    Store(path).put("test", "a", b"a")
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr(content, "_WAIT_S", 0.1)
+    store, other = Store(path), Store(path)
+    assert not store.put("test", "b", b"b")
+    monkeypatch.setattr(content, "_LOCKED_S", 0.0)
+    assert not other.put("test", "b", b"b")
+    assert other.get("test", "a") is None
+    assert other.trouble
+    holder.close()
+    assert not store.put("test", "b", b"b")  # the while is not over
+    assert other.put("test", "b", b"b")
+    assert other.get("test", "a") == b"a"
+    assert other.trouble == ""
+
+
+WITHOUT_TYPES = """
+CREATE TABLE kept (kind, key, body, sha256, size_bytes, video_sha256, note, made_at, used_at,
+                   PRIMARY KEY (kind, key))"""
+
+
+@pytest.mark.parametrize("statement", [
+    "UPDATE kept SET body = 'text'", "UPDATE kept SET body = 7", "UPDATE kept SET body = NULL",
+    "UPDATE kept SET sha256 = 1.5", "UPDATE kept SET body = x''",
+])  # fmt: skip
+def test_a_row_of_other_types_counts_as_absent(tmp_path: Path, statement: str) -> None:
+    store = Store(tmp_path / "cache.db")
+    store.put("test", "a", b"1")
+    change(store.path, "DROP TABLE kept")
+    change(store.path, WITHOUT_TYPES)
+    assert store.put("test", "a", b"one")
+    change(store.path, "UPDATE kept SET used_at = 5")
+    assert store.get("test", "a") == b"one"
+    change(store.path, statement)
+    assert store.get("test", "a") is None
+    assert store.trouble == ""
+
+
+def test_a_use_that_a_table_refuses_is_not_written_down(tmp_path: Path) -> None:
+    store = Store(tmp_path / "cache.db")
+    store.put("test", "a", b"one")
+    change(store.path, "UPDATE kept SET used_at = '2020-01-01T00:00:00+00:00'")
+    change(store.path, "CREATE TRIGGER no BEFORE UPDATE ON kept BEGIN SELECT RAISE(ABORT, 'no'); "
+                       "END")  # fmt: skip
+    assert store.get("test", "a") == b"one"
+
+
+def test_few_bytes_that_hold_gigabytes_are_not_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, most = Store(tmp_path / "cache.db"), 1_000_000
+    body = bytes(most + 1)
+    assert store.put("test", "a", body)
+    assert store.get("test", "a") == body
+    monkeypatch.setattr(content, "_MOST_BYTES", most)
+    assert store.get("test", "a") is None
+    assert not store.put("test", "b", body)  # nobody could read it
+    assert store.put("test", "b", body[1:])
+    assert store.get("test", "b") == body[1:]
+    assert store.trouble == ""
+
+
 def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = Store(tmp_path / "file" / "state" / "cache.db")
@@ -317,6 +385,27 @@ def test_two_processes_and_threads_write_at_once(tmp_path: Path) -> None:
     for name in "pqst":
         for number in range(count):
             assert store.get("test", f"{name} {number}") == f"{name} {number} ".encode() * 2000
+
+
+@pytest.mark.parametrize(("where", "kept"), [("before", None), ("after", b"one")])
+def test_a_put_that_is_interrupted_is_whole_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, kept: bytes | None
+) -> None:
+    store = Store(tmp_path / "cache.db")
+    store.put("test", "z", b"something else")
+
+    def interrupt(name: str) -> None:
+        if name == f"store.put.{where}":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(content, "failpoint", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            store.put("test", "a", b"one")
+    assert store.get("test", "a") == kept
+    assert store.trouble == ""
+    assert store.put("test", "a", b"two")
+    assert store.get("test", "a") == b"two"
 
 
 def test_a_put_is_committed_before_it_returns(tmp_path: Path) -> None:

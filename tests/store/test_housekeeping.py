@@ -47,7 +47,7 @@ def test_what_is_kept_is_told_by_video(tmp_path: Path) -> None:
     assert sum(one.stored_bytes for one in found.values()) < file_bytes(path)
 
 
-KINDS = ("evidence", "answer", "caption", "reading", "heard", "what a newer one keeps")
+KINDS = ("evidence", "answer", "caption", "reading", "heard", "speech", "what a newer one keeps")
 
 
 def test_pieces_are_told_by_video_and_by_kind(tmp_path: Path) -> None:
@@ -60,12 +60,13 @@ def test_pieces_are_told_by_video_and_by_kind(tmp_path: Path) -> None:
     store.put("caption", "of another", b"y", video_sha256="w", note="b.mp4")
     found = {one.name: one for one in videos(path)}
     one = found["a.mp4"]
-    told = (one.evidence, one.answers, one.captions, one.readings, one.heard, one.others)
-    assert told == (1, 2, 3, 4, 5, 6)
+    told = (one.evidence, one.answers, one.captions, one.readings, one.heard, one.spoken)
+    assert (*told, one.others) == (1, 2, 3, 4, 5, 6, 7)
     assert (found["b.mp4"].captions, found["b.mp4"].others) == (1, 0)
     sizes = kinds(path)
     assert {one.kind: one.things for one in sizes} == {
-        "evidence": 1, "answer": 2, "caption": 4, "reading": 4, "heard": 5, KINDS[-1]: 6,
+        "evidence": 1, "answer": 2, "caption": 4, "reading": 4, "heard": 5, "speech": 6,
+        KINDS[-1]: 7,
     }  # fmt: skip
     assert [one.stored_bytes for one in sizes] == sorted(
         (one.stored_bytes for one in sizes), reverse=True
@@ -84,7 +85,7 @@ def test_room_is_made_of_every_kind_alike(tmp_path: Path) -> None:
         db.close()
     assert prune(path, unused_since=DAY_1 + timedelta(days=2)).things == 2
     [newest] = [one for one in kinds(path) if one.kind == KINDS[-1]]
-    assert prune(path, most_bytes=newest.stored_bytes).things == 3
+    assert prune(path, most_bytes=newest.stored_bytes).things == 4
     assert kinds(path) == (KeptKind(KINDS[-1], 1, newest.stored_bytes),)
     assert clear(path).things == 1
     assert kinds(path) == ()

@@ -10,11 +10,11 @@ from typing import cast
 from vidsum.backends.llama_model import INSTALL_HINT, require_llama
 from vidsum.backends.llama_vision import LlamaVision, Tiles
 from vidsum.backends.machine import layers_on_gpu
-from vidsum.captioners.keeping import Notebook, Said
+from vidsum.captioners.notebook import Notebook, Said
 from vidsum.captioners.prompting import (
     CAPTION_LETTERS,
     LOOK_LETTERS,
-    caption_prompt,
+    caption_prompts,
     clean_caption,
     new_fence,
 )
@@ -157,7 +157,8 @@ class LocalCaptioner(Captioner):
         except BudgetReached as exc:
             if not self.notebook.may_go_on_after(exc):
                 raise
-            self._refusal, error = exc, exc.message
+            # A traceback holds on to the picture, and one that is raised again to all of them.
+            self._refusal, error = exc.with_traceback(None), exc.message
         return Caption(sample.index, sample.time_s, said.text, self.name, error, said.model)
 
     def _checked(
@@ -198,12 +199,12 @@ class LocalCaptioner(Captioner):
         BudgetReached.
         """
         assert request.image is not None
-        asked = caption_prompt(request, previous, self._options, self._fence)
+        prompts = caption_prompts(request, previous, self._options, self._fence)
         image = self._scaled(request.image)
         most = LOOK_TOKENS if request.question else ANSWER_TOKENS
         forget = anew or not self._cache_trusted
-        key = self.notebook.key(asked, image, most, anew=forget)
-        said = self.notebook.find(key, counts=not anew)
+        keys = self.notebook.keys(prompts[:1] if anew else prompts, image, most, anew=forget)
+        said = self.notebook.find(keys, counts=not anew)
         if said is not None:
             return said
         if self._refusal is not None:
@@ -211,12 +212,12 @@ class LocalCaptioner(Captioner):
         if forget:
             self._vision.forget()
         reply = self._vision.complete(
-            ChatRequest(asked.system, asked.prompt, (image,), max_tokens=most)
+            ChatRequest(prompts[0].system, prompts[0].prompt, (image,), max_tokens=most)
         )
         letters = LOOK_LETTERS if request.question else CAPTION_LETTERS
         text = clean_caption(reply.text, cut=reply.finish == "length", letters=letters)
         said = Said(text, self._vision.model)
-        self.notebook.write(key, said)
+        self.notebook.write(keys, said)
         return said
 
     def _scaled(self, image: Image) -> Image:

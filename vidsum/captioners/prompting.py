@@ -71,6 +71,20 @@ def caption_prompt(
                   seconds_before=f"{max(0.0, seconds):.0f}")  # fmt: skip
 
 
+def caption_prompts(
+    request: CaptionRequest, previous: Caption | None, options: Options, fence: str
+) -> tuple[CaptionPrompt, ...]:
+    """Return the prompt for one picture, and then those whose answers will do as well.
+
+    That is the one without the picture before: a run under a cap, which goes by what pictures
+    tell, asks so. Not the other way round: what was told of another picture may show in a caption.
+    Raises: OptionError.
+    """
+    asked = caption_prompt(request, previous, options, fence)
+    alone = asked if previous is None else caption_prompt(request, None, options, fence)
+    return (asked,) if alone == asked else (asked, alone)
+
+
 def _parts(name: str, options: Options, **values: str) -> CaptionPrompt:
     text = prompts.render(name, options.prompts_dir, **values)
     parts = _PART_LINE.split(text, maxsplit=1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
-from vidsum.captioners.keeping import Notebook
+from vidsum.captioners.notebook import Notebook
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
 from vidsum.data import Caption, PictureFacts, Sample, ScreenText

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
 from vidsum.backends import openai, served
 from vidsum.backends.openai import RemoteChat
 from vidsum.backends.retrying import Retrying
-from vidsum.captioners.keeping import Notebook, Said
+from vidsum.captioners.notebook import Notebook, Said
 from vidsum.captioners.prompting import (
     CAPTION_LETTERS,
     LOOK_LETTERS,
     CaptionPrompt,
-    caption_prompt,
+    caption_prompts,
     clean_caption,
     new_fence,
 )
@@ -148,11 +148,11 @@ class RemoteCaptioner(Captioner):
         """
         assert request.image is not None
         before = None if request.alone else previous
-        asked = caption_prompt(request, before, self._options, self._fence)
+        prompts = caption_prompts(request, before, self._options, self._fence)
         most = LOOK_TOKENS if request.question else ANSWER_TOKENS
-        key = self.notebook.key(asked, request.image, most)
+        keys = self.notebook.keys(prompts, request.image, most)
         answer: Future[Said] = Future()
-        kept = self.notebook.find(key)
+        kept = self.notebook.find(keys)
         if kept is not None or refusal is not None:
             if kept is not None:
                 answer.set_result(kept)
@@ -163,7 +163,7 @@ class RemoteCaptioner(Captioner):
 
         def fly() -> None:
             try:
-                answer.set_result(self._ask(chat, request, asked, most, key))
+                answer.set_result(self._ask(chat, request, prompts[0], most, keys))
             except BaseException as exc:  # noqa: BLE001 - whoever waits for the answer gets it
                 answer.set_exception(exc)
 
@@ -172,8 +172,9 @@ class RemoteCaptioner(Captioner):
         return _Flight(request.sample, answer, thread)
 
     def _ask(
-        self, chat: RemoteChat, request: CaptionRequest, asked: CaptionPrompt, most: int, key: str
-    ) -> Said:
+        self, chat: RemoteChat, request: CaptionRequest, asked: CaptionPrompt, most: int,
+        keys: Sequence[str],
+    ) -> Said:  # fmt: skip
         """Return what is said of a picture, once that is on the disk. Runs in a thread."""
         assert request.image is not None
         reply = chat.complete(ChatRequest(
@@ -182,7 +183,7 @@ class RemoteCaptioner(Captioner):
         letters = LOOK_LETTERS if request.question else CAPTION_LETTERS
         text = clean_caption(reply.text, cut=reply.finish == "length", letters=letters)
         said = Said(text, chat.model)
-        self.notebook.write(key, said)
+        self.notebook.write(keys, said)
         return said
 
     def _landed(self, flight: _Flight) -> tuple[Caption, VidsumError | None]:
@@ -196,7 +197,8 @@ class RemoteCaptioner(Captioner):
         except RequestFailed as exc:
             error = exc.message
         except (BackendFailed, BudgetReached) as exc:
-            error, failure = exc.message, exc
+            # Raised for each picture that is refused, it would gather all their frames.
+            error, failure = exc.message, exc.with_traceback(None)
         caption = Caption(sample.index, sample.time_s, said.text, self.name, error, said.model)
         return caption, failure
 

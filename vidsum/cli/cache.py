@@ -12,7 +12,7 @@ from vidsum.errors import OptionError
 
 if TYPE_CHECKING:
     from vidsum.renderers.blocks import Page
-    from vidsum.store.housekeeping import Removed
+    from vidsum.store.housekeeping import KeptVideo, Removed
 
 _UNITS = {"": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _TIMES = {"h": "hours", "d": "days", "w": "weeks"}
@@ -21,6 +21,7 @@ _SIZE = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)\s*([kmgt]?b)?", re.IGNORECASE | re.
 _CALLED = {
     "evidence": "what was seen and heard, whole", "answer": "answers", "caption": "captions",
     "reading": "pictures read", "heard": "blocks of speech",
+    "speech": "answers of speech servers",
 }  # fmt: skip
 
 
@@ -38,8 +39,8 @@ def cache() -> None:
 def list_kept(as_json: bool) -> None:
     """Show what is kept of each video, the one used last first, and how much it takes.
 
-    Pieces are captions, pictures read and blocks of speech, kept one by one, so that a run that
-    was cut short goes on from them.
+    Pieces are captions, pictures read, blocks of speech and what a speech server answered for
+    parts of these, kept one by one, so that a run that was cut short goes on from them.
 
     Example: vidsum cache list
     """
@@ -111,7 +112,7 @@ def clear(yes: bool) -> None:
     path = default_path()
     size = size_text(housekeeping.file_bytes(path))
     ask(f"Remove {size} of kept results? They are paid for again when needed.", yes=yes,
-        default=False)  # fmt: skip
+        default=False, alone=False)  # fmt: skip
     _tell(housekeeping.clear(path))
 
 
@@ -156,13 +157,18 @@ def _page() -> Page:
         return Page("Kept results", (Paragraph("Nothing is kept."),))
     rows = tuple(
         (one.name or "unknown", one.used_at[:10], str(one.evidence or ""), str(one.answers or ""),
-         str(one.captions + one.readings + one.heard + one.others or ""),
+         str(_pieces(one) or ""),
          size_text(one.stored_bytes))
         for one in kept
     )  # fmt: skip
     head = ("video", "last used", "looked at", "answers", "pieces", "size")
     total = f"{size_text(file_bytes(path))} in {shown(path)}"
     return Page("Kept results", (Table(head, rows, figures=4), Paragraph(total, quiet=True)))
+
+
+def _pieces(one: KeptVideo) -> int:
+    """Return how many things are kept of parts of a video."""
+    return one.captions + one.readings + one.heard + one.spoken + one.others
 
 
 def _sizes() -> Page:

@@ -48,7 +48,7 @@ def book(run: Run, info: MediaInfo, seen: Seen | None, transcript: Transcript) -
     """Write what was not done to the ledger."""
     stages = totals(run.meter.book.lines(), lambda line: line.stage)
     if seen is not None:
-        for saving in _duplicates(seen, stages.get("describe"), stages.get("ocr")):
+        for saving in _duplicates(run, seen, stages):
             run.meter.saved("dedupe", "image", saving)
     for stage, modality in _ASKED.items():
         for saving in _cached(run, stage):
@@ -135,23 +135,47 @@ def _cached(run: Run, stage: str) -> Iterator[Saving]:
                      "were in a cache already")  # fmt: skip
 
 
-def _duplicates(seen: Seen, described: Total | None, read: Total | None) -> Iterator[Saving]:
+def _duplicates(run: Run, seen: Seen, stages: Mapping[str, Total]) -> Iterator[Saving]:
     count, kept = len(seen.dropped), len(seen.observations)
     if not count or not kept:
         return
-    wall_s = sum(one.wall_s.value for one in (described, read) if one is not None)
+    lines = tuple(run.meter.book.lines())
+    resumed = {line.stage for line in lines if line.avoided_by == "resume"}
+    each_s = [_each_s(lines, stage, stages, kept, resumed) for stage in ("describe", "ocr")]
+    seconds = None if None in each_s else count * sum(filter(None, each_s))
     pictures = "picture" if count == 1 else "pictures"
     others = "the other one" if kept == 1 else f"the {number(kept)} others"
+    if resumed & {"describe", "ocr"}:
+        others = "those that this run looked at"
     baseline = f"{number(count)} near-duplicate or blank {pictures}, at what {others} took"
+    described = stages.get("describe")
     if described is None or not described.calls:
-        yield Saving("dedupe", baseline, None, count * wall_s / kept)
+        asks = "describe" in resumed  # all the captions were kept: what one takes is not known
+        yield Saving("dedupe", baseline, count if asks else None, seconds)
         return
     yield Saving(
-        "dedupe", baseline, count, count * wall_s / kept,
+        "dedupe", baseline, count, seconds,
         _share(described.cu.value, described.cu.unknown, count / described.calls),
         _whole(_share(described.usd_nano.value, described.usd_nano.unknown,
                       count / described.calls)),
     )  # fmt: skip
+
+
+def _each_s(
+    lines: Sequence[Entry], stage: str, stages: Mapping[str, Total], kept: int, resumed: set[str]
+) -> float | None:  # fmt: skip
+    """Return the seconds that a stage took for a picture; None if earlier runs had done them all.
+
+    ``kept``: how many pictures there are, ``resumed``: the stages that earlier runs did some of.
+    """
+    took = stages.get(stage)
+    if took is None:
+        return 0.0
+    if stage in resumed:
+        frames = sum(line.counts.get("frames", 0.0) for line in lines
+                     if line.kind == "stage" and line.stage == stage)  # fmt: skip
+        kept = took.calls if stage == "describe" else round(frames)
+    return took.wall_s.value / kept if kept else None
 
 
 def _silence(run: Run, transcript: Transcript, heard: Total | None) -> Iterator[Saving]:

@@ -24,7 +24,6 @@ from vidsum.planner.facts import PICTURE_SIDE_PX, TEXT_SIDE_PX
 from vidsum.reasoner.basis import captioned_by_model
 from vidsum.reasoner.protocol import Looker, Wanted
 from vidsum.reasoner.wording import counted
-from vidsum.store.records import from_record, to_record
 from vidsum.wording import clock, safe
 
 _STAGE: Final = "looking again"
@@ -86,13 +85,12 @@ class _Kept:
 
     def get(self, moment: _Moment) -> Caption | None:
         """Return the caption of a moment, None where there is none that can be read."""
-        text = self._answers and self._answers.get(self._key(moment))
-        return from_record(Caption, text.encode()) if text else None
+        return self._answers.get_record(Caption, self._key(moment)) if self._answers else None
 
     def put(self, moment: _Moment, caption: Caption) -> None:
         """Keep a caption, unless it is none or may be of another video than the run began with."""
         if self._answers and caption.error is None and keeping.unchanged(self._run):
-            self._answers.put(self._key(moment), to_record(caption).decode())
+            self._answers.put_record(self._key(moment), caption)
 
     def _key(self, moment: _Moment) -> str:
         told = [f"{moment.time_s:.3f}", moment.question, self._said(moment.time_s)]

@@ -17,7 +17,6 @@ from vidsum.pipeline.keeping import answers_for, keeper
 from vidsum.pipeline.run import Run
 from vidsum.pipeline.sameness import FORM, libraries
 from vidsum.store.answers import CAPTION, READING, KeptAnswers, picture_sha256
-from vidsum.store.records import from_record, to_record
 from vidsum.wording import number
 
 
@@ -29,7 +28,7 @@ def lend_notebook(run: Run, captioner: Captioner) -> None:
         )
 
 
-def keeping(run: Run, reader: TextReader) -> TextReader:
+def with_memory(run: Run, reader: TextReader) -> TextReader:
     """Return a reader that reads no picture a second time; the same one where nothing is kept."""
     answers = keeper(run, READING, [FORM, reader.name, libraries(reader.name)])
     return reader if answers is None else KeepingReader(reader, answers)
@@ -55,25 +54,23 @@ class KeepingReader(TextReader):
     def read(self, frame: Frame) -> ScreenText:
         """Return the text of one picture. Raises: BackendMissing, BackendFailed."""
         key = picture_sha256(frame.image)
-        text = self._answers.get(key)
-        kept = None if text is None else from_record(ScreenText, text.encode())
+        kept = self._answers.get_record(ScreenText, key)
         if kept is not None:
             self.reused += key not in self._own
             return replace(kept, index=frame.sample.index, time_s=frame.sample.time_s)
         read = self._reader.read(frame)
         self._own.add(key)
-        self._answers.put(key, to_record(read).decode())
+        self._answers.put_record(key, read)
         return read
 
 
 def tell(run: Run, captioner: Captioner, reader: TextReader | None) -> None:
     """Say what earlier runs had kept, if they had anything."""
     captions, readings = _reused(captioner, reader)
-    some = ((captions, "caption"), (readings, "reading"))
-    told = " and ".join(_counted(count, thing) for count, thing in some if count)
+    told = [_counted(captions, "caption")] if captions else []
+    told += [_text_of(readings)] if readings else []
     if told:
-        used = "is" if captions + readings == 1 else "are"
-        run.listen(Noted("kept", f"{told} of an earlier run {used} used; --no-cache asks anew"))
+        run.listen(Noted("kept", f"of an earlier run: {' and '.join(told)}; --no-cache asks anew"))
 
 
 def book(run: Run, captioner: Captioner, reader: TextReader | None) -> None:
@@ -93,14 +90,19 @@ def book(run: Run, captioner: Captioner, reader: TextReader | None) -> None:
             saving = Saving(by, what, count, usd_nano=free)
             run.meter.saved("describe", "image", _at_rate(saving, took))
     if readings:
-        what = f"{_counted(readings, 'reading')} kept from an earlier run"
+        what = f"{_text_of(readings)}, kept from an earlier run"
         run.meter.saved("ocr", "image", Saving("resume", what))
 
 
 def _reused(captioner: Captioner, reader: TextReader | None) -> tuple[int, int]:
     """Return how many captions, and how many readings, earlier runs had kept."""
     captions = captioner.notebook.reused if captioner.notebook else 0
-    return captions, reader.reused if isinstance(reader, KeepingReader) else 0
+    return captions, readings_reused(reader)
+
+
+def readings_reused(reader: TextReader | None) -> int:
+    """Return how many pictures a reader did not have to read: earlier runs had."""
+    return reader.reused if isinstance(reader, KeepingReader) else 0
 
 
 def _at_rate(saving: Saving, took: Total | None) -> Saving:
@@ -113,6 +115,10 @@ def _at_rate(saving: Saving, took: Total | None) -> Saving:
     others = f"{saving.baseline}, at what the {_counted(took.calls, 'call')} of this run took"
     return replace(saving, baseline=others, seconds=took.wall_s.value * share, cu=cu,
                    usd_nano=usd_nano)  # fmt: skip
+
+
+def _text_of(readings: int) -> str:
+    return f"the text of {_counted(readings, 'picture')}"
 
 
 def _counted(count: int, thing: str) -> str:

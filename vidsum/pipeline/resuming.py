@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from vidsum.costs.tally import Tally
 from vidsum.data import Saving
 from vidsum.errors import VidsumError
 from vidsum.events import Noted
 from vidsum.pipeline.keeping import answers_for, tell_trouble, unchanged
 from vidsum.pipeline.run import Run
-from vidsum.pipeline.sameness import hashed, model_identity
+from vidsum.pipeline.sameness import FORM, hashed, model_identity
 from vidsum.pipeline.speech import RECOGNISERS
+from vidsum.store.answers import SPEECH
 from vidsum.store.blocks import HeardBlock, KeptBlocks
 from vidsum.transcribers.protocol import Heard
 from vidsum.wording import clock, file_name, number
@@ -20,11 +21,6 @@ from vidsum.wording import clock, file_name, number
 if TYPE_CHECKING:
     from vidsum.store.answers import KeptAnswers
     from vidsum.transcribers.protocol import Transcriber
-
-FORM: Final = 1
-"""Counts up whenever sound is cut or judged in another way: what was kept before is then too old.
-"""
-_ANSWERS: Final = "speech"
 
 
 class KeptSpeech:
@@ -46,8 +42,8 @@ class KeptSpeech:
                 self._found = () if self._blocks is None else self._blocks.read()
         self.resume = _joined(self._found)
         self._latest = self.resume or Heard(run.options.start_s)
-        self._mark = _Mark(self._tally)
         self._reused, self._reused_s = 0, 0.0
+        self._mark = self._marked()
 
     def take(self, heard: Heard) -> None:
         """Keep what a finished block added: it is on the disk before anybody uses it.
@@ -58,7 +54,7 @@ class KeptSpeech:
         if self._blocks is None or not heard.ends_block:
             return
         before, self._latest = self._latest, heard
-        mark, self._mark = self._mark, _Mark(self._tally)
+        mark, self._mark = self._mark, self._marked()
         rejected = heard.rejected[len(before.rejected) :]
         if not all(segment.text for segment in rejected) or not unchanged(self._run):
             self.stop()
@@ -67,7 +63,7 @@ class KeptSpeech:
             before.until_s, heard.until_s, heard.segments[len(before.segments) :], rejected,
             heard.language, heard.speech_s, heard.heard_s, heard.model, heard.answers, heard.told,
             heard.tells_times, heard.takes_blocks, self._mark.calls - mark.calls,
-            self._mark.at_s - mark.at_s,
+            self._mark.at_s - mark.at_s if self._mark.reused == mark.reused else None,
         ))  # fmt: skip
 
     def stop(self) -> None:
@@ -94,10 +90,11 @@ class KeptSpeech:
     def book(self) -> None:
         """Write to the ledger what was not done again."""
         if self.resume is not None:
+            walls_s = [block.wall_s for block in self._found if block.wall_s is not None]
             self._run.meter.saved("transcript", "audio", Saving(
                 "resume", f"speech up to {clock(self.resume.until_s)}, kept by an earlier run",
                 sum(block.calls for block in self._found) or None,
-                sum(block.wall_s for block in self._found),
+                sum(walls_s) if len(walls_s) == len(self._found) else None,
             ))  # fmt: skip
         if self._reused:
             count, seconds = number(self._reused), number(round(self._reused_s))
@@ -106,13 +103,18 @@ class KeptSpeech:
                 "s of sound, answered in an earlier run", self._reused,
             ))  # fmt: skip
 
+    def _marked(self) -> _Mark:
+        calls = round(self._tally.counts.get("calls", 0)) + self._reused
+        return _Mark(time.monotonic(), calls, self._reused)
 
+
+@dataclass(frozen=True, slots=True)
 class _Mark:
-    """A moment, and how many calls there were before it."""
+    """A moment, how many requests were answered before it, and how many of them earlier runs."""
 
-    def __init__(self, tally: Tally) -> None:
-        self.at_s = time.monotonic()
-        self.calls = round(tally.counts.get("calls", 0))
+    at_s: float
+    calls: int
+    reused: int
 
 
 def _blocks(run: Run, engine: str) -> KeptBlocks | None:
@@ -136,7 +138,7 @@ def _blocks(run: Run, engine: str) -> KeptBlocks | None:
 
 def _answers(run: Run, engine: str) -> KeptAnswers | None:
     """Return where a server's answers are kept; None where no server is asked."""
-    return answers_for(run, engine, "speech", kind=_ANSWERS) if engine == "remote" else None
+    return answers_for(run, engine, "speech", kind=SPEECH) if engine == "remote" else None
 
 
 def _joined(blocks: tuple[HeardBlock, ...]) -> Heard | None:

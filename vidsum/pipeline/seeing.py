@@ -103,9 +103,10 @@ class _Eyes:
         self._grid = Grid(options.interval_s, options.near_s, options.start_s,
                           math.inf if options.end_s is None else options.end_s)  # fmt: skip
         reader = run.engines.reader
-        self._reader: TextReader | None = (
-            pieces.keeping(run, registry.load("reader", reader.name, options)) if reader else None
-        )
+        self._reader: TextReader | None = None
+        if reader is not None:
+            loaded: TextReader = registry.load("reader", reader.name, options)
+            self._reader = pieces.with_memory(run, loaded)
         self._ranked = in_ranked_order(run, captioner.needs_pixels, reader is not None)
         self._reads_later = self._ranked and reader is not None and options.max_seconds is not None
         self._album: Album | None = None
@@ -322,7 +323,8 @@ class _Eyes:
                        "decoded": self._report.decoded},
             "dedupe": {"seen": kept + dropped, "kept": kept, "dropped": dropped},
             "measure": {"frames": kept},
-            "ocr": {"frames": kept, "calls": self._reader.calls if self._reader else 0},
+            "ocr": {"frames": max(0, kept - pieces.readings_reused(self._reader)),
+                    "calls": self._reader.calls if self._reader else 0},
             "describe": {"captions": self._describer.described, **self._captioner.tally.counts},
         }  # fmt: skip
         self._record(counts)

@@ -26,7 +26,7 @@ class HeardBlock:
 
     ``speech_s`` and ``heard_s`` count from where listening began; so do ``model``, ``answers``,
     ``told``, ``tells_times`` and ``takes_blocks`` tell what was known at the block's end. ``calls``
-    and ``wall_s`` are what this block took.
+    and ``wall_s`` are what this block took, whichever run asked; None for what nobody knows.
     """
 
     start_s: float
@@ -42,7 +42,7 @@ class HeardBlock:
     tells_times: bool = True
     takes_blocks: bool = True
     calls: int = 0
-    wall_s: float = 0.0
+    wall_s: float | None = None
 
 
 def _untold() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import time
 import zlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -45,8 +46,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"""
 _TOUCHED_AFTER: Final = timedelta(days=1)
 """When something was last used is written down to the day: a write takes a disk's time."""
 _WAIT_S: Final = 5.0
-"""How long to wait for other programs, once: ten of vidsum's own hold each other up for a second
-at most, and what is kept is never worth half a minute."""
+"""How long to wait for other programs: ten of vidsum's own hold each other up for a second at most,
+and what is kept is never worth half a minute."""
+_LOCKED_S: Final = 60.0
+"""How long a file that was locked all that time is left alone: making room in a large one takes
+longer, and is over some time. So waiting takes a twelfth of a run's time at most."""
+_MOST_BYTES: Final = 256 * 2**20
+"""The largest body, many times what ten hours of evidence have: a few bytes of a file that somebody
+made may say that they hold gigabytes."""
 
 
 def default_path() -> Path:
@@ -58,7 +65,7 @@ class Store:
     """Bodies by kind and key, for any number of threads and processes at once, also after a fork.
 
     No method raises for the file's sake. After the first failure ``trouble`` says what is wrong
-    and what to do, and the file is left alone: a locked one would cost its time again and again.
+    and what to do, and the file is left alone; one that was locked is tried again after a while.
     The file is open only while something is read or written: measured (ext4, 720 bodies of a
     caption's size), opening it each time makes 1.05 ms of a put's 0.81 and 0.10 of a get's 0.006.
     """
@@ -66,6 +73,7 @@ class Store:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.trouble = ""
+        self._again_at_s = float("inf")
 
     def get(self, kind: str, key: str) -> bytes | None:
         """Return what was kept under a key; None for nothing, and for what does not check out."""
@@ -73,13 +81,10 @@ class Store:
         if row is None:
             return None
         packed, checksum, used_at = row
-        try:
-            body = zlib.decompress(packed)
-        except zlib.error:
+        body = _unpacked(packed)
+        if body is None or _checksum(kind, key, body) != checksum:
             return None
-        if _checksum(kind, key, body) != checksum:
-            return None
-        if used_at < _stamp(datetime.now(UTC) - _TOUCHED_AFTER):
+        if str(used_at) < _stamp(datetime.now(UTC) - _TOUCHED_AFTER):
             self._touch(kind, key)
         return body
 
@@ -98,7 +103,7 @@ class Store:
 
         ``video_sha256`` is the video that it is about, ``note`` what to call it in a list.
         """
-        if self.trouble:
+        if self._is_left_alone() or len(body) > _MOST_BYTES:
             return False
         now = _stamp(datetime.now(UTC))
         row = (kind, key, zlib.compress(body), _checksum(kind, key, body), len(body), video_sha256,
@@ -114,13 +119,15 @@ class Store:
 
         What cannot be written to may still be read.
         """
-        with contextlib.suppress(OutputError):
+        import sqlite3
+
+        with contextlib.suppress(OutputError, sqlite3.Error):
             self._write("UPDATE kept SET used_at = ? WHERE kind = ? AND key = ?",
                         (_stamp(datetime.now(UTC)), kind, key), wait_s=0.0)  # fmt: skip
 
     def _first(self, query: str, *values: str) -> tuple[Any, ...] | None:
         """Return the first row that a query finds; None too where the file is left alone."""
-        if self.trouble or not os.path.lexists(self.path):
+        if self._is_left_alone() or not os.path.lexists(self.path):
             return None
         with (
             self._noting(),
@@ -152,9 +159,35 @@ class Store:
         try:
             yield
         except OutputError as exc:
+            self._again_at_s = time.monotonic() + (_LOCKED_S if _locked(exc) else float("inf"))
             self.trouble = f"{exc.message} {exc.hint}".strip()
         except sqlite3.Error as exc:  # a table that somebody changed has rules of its own
             self.trouble = f"The database {path_text(self.path)} does not take this ({exc})."
+
+    def _is_left_alone(self) -> bool:
+        if self.trouble and time.monotonic() >= self._again_at_s:
+            self.trouble, self._again_at_s = "", float("inf")
+        return bool(self.trouble)
+
+
+def _locked(exc: OutputError) -> bool:
+    """Say whether another program was in the way: that ends some time."""
+    import sqlite3
+
+    code = getattr(exc.__cause__, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF
+    return code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
+def _unpacked(packed: object) -> bytes | None:
+    """Return a body as it was put in; None for what no store has packed."""
+    if not isinstance(packed, bytes):
+        return None
+    unpacking = zlib.decompressobj()
+    try:
+        body = unpacking.decompress(packed, _MOST_BYTES)
+    except zlib.error:
+        return None
+    return body if unpacking.eof else None
 
 
 def _checksum(kind: str, key: str, body: bytes) -> bytes:

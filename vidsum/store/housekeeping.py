@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _BY_VIDEO: Final = """
 SELECT video_sha256, max(note), sum(kind = 'evidence'), sum(kind = 'answer'),
-       sum(kind = 'caption'), sum(kind = 'reading'), sum(kind = 'heard'),
-       sum(kind NOT IN ('evidence', 'answer', 'caption', 'reading', 'heard')),
+       sum(kind = 'caption'), sum(kind = 'reading'), sum(kind = 'heard'), sum(kind = 'speech'),
+       sum(kind NOT IN ('evidence', 'answer', 'caption', 'reading', 'heard', 'speech')),
        sum(length(body)), min(made_at), max(used_at)
 FROM kept GROUP BY coalesce(video_sha256, kind || key) ORDER BY max(used_at) DESC, max(note)"""
 _BY_KIND: Final = """
@@ -30,7 +30,8 @@ _OLDEST_FIRST: Final = "SELECT rowid, length(body) FROM kept ORDER BY used_at, m
 class KeptVideo:
     """What is kept of one video: how often it was looked at, what of it piece by piece, and bytes.
 
-    ``heard`` counts blocks of recognised speech, ``others`` what a newer vidsum may keep.
+    ``heard`` counts blocks of recognised speech, ``spoken`` what a speech server answered for
+    parts of them, ``others`` what a newer vidsum may keep.
     ``used_at`` is exact to a day.
     """
 
@@ -41,6 +42,7 @@ class KeptVideo:
     captions: int
     readings: int
     heard: int
+    spoken: int
     others: int
     stored_bytes: int
     made_at: str

@@ -26,13 +26,12 @@ class Earlier:
         self._answers, self._key = answers, _key(wav, form)
         found = _read(None if answers is None else answers.get(self._key))
         body, declined = found.get("body"), found.get("declined")
-        self.body: Mapping[str, Any] | None = body if _usable(body) else None
+        self.body: Mapping[str, Any] | None = body if tells_words(body) else None
         self.declined: Lack | None = declined if declined in get_args(Lack) else None
 
     def keep(self, body: Mapping[str, Any]) -> None:
-        """Keep an answer, before anything is done with it."""
-        if _usable(body):
-            self._put({"body": {name: body[name] for name in _READ if name in body}})
+        """Keep an answer that :func:`tells_words`, before anything is done with it."""
+        self._put({"body": {name: body[name] for name in _READ if name in body}})
 
     def decline(self, lack: Lack) -> None:
         """Keep what a refusal told of the server."""
@@ -43,7 +42,7 @@ class Earlier:
             self._answers.put(self._key, json.dumps(told))
 
 
-def _usable(body: Any) -> bool:
+def tells_words(body: Any) -> bool:
     """Say whether an answer has words, or room for them: another time there may be some."""
     return isinstance(body, Mapping) and (
         isinstance(body.get("text"), str) or isinstance(body.get("segments"), list)

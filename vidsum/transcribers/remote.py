@@ -22,7 +22,7 @@ from vidsum.errors import BackendFailed, RequestFailed
 from vidsum.languages import two_letters
 from vidsum.media.audio import RATE_HZ
 from vidsum.registry import Readiness, Work
-from vidsum.transcribers.earlier import Earlier, Lack
+from vidsum.transcribers.earlier import Earlier, Lack, tells_words
 from vidsum.transcribers.gates import Candidate, sift
 from vidsum.transcribers.protocol import Heard, Transcriber, TranscriptRequest
 from vidsum.transcribers.speech_windows import Block, Passage, blocks
@@ -228,7 +228,7 @@ class RemoteTranscriber(Transcriber):
             usage = usage_of(body)
             used = replace(quantities(usage), audio_s=seconds)
             call.settle(used, usage.origin, cost_usd=usage.cost_usd, resolved=resolved(body))
-            if not (isinstance(body.get("text"), str) or isinstance(body.get("segments"), list)):
+            if not tells_words(body):
                 raise RequestFailed(f"{connection.asked.endpoint.name} sent an answer without a "
                                     "transcript.", kind="transient")  # fmt: skip
             return body

@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from vidsum.errors import BudgetReached, VidsumError
 from vidsum.store.answers import KeptAnswers, picture_sha256
+from vidsum.wording import safe
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vidsum.captioners.prompting import CaptionPrompt
     from vidsum.data import Image
 
@@ -46,42 +49,53 @@ class Notebook:
         self._own: set[str] = set()
         self._lock = threading.Lock()
 
-    def key(
-        self, asked: CaptionPrompt, image: Image, most_tokens: int, *, anew: bool = False
-    ) -> str:  # fmt: skip
-        """Return what a question is known by, empty where nothing is kept.
+    def keys(
+        self, asked: Sequence[CaptionPrompt], image: Image, most_tokens: int, *, anew: bool = False
+    ) -> tuple[str, ...]:  # fmt: skip
+        """Return what a question is known by, and then others whose answers will do.
 
+        ``asked``: see :func:`prompting.caption_prompts`; all but the first are for what earlier
+        runs were told, and one that begins anew has none of these. Nothing where nothing is kept.
         image: as the model is handed it. ``anew``: asked with nothing in the model's cache.
         """
         if self.answers is None:
-            return ""
-        prompt = [text.replace(self._fence, _ANY_FENCE) for text in (asked.system, asked.prompt)]
-        told = json.dumps([*prompt, picture_sha256(image), self._tiles, most_tokens, anew])
-        return hashlib.sha256(told.encode()).hexdigest()
+            return ()
+        picture = [picture_sha256(image), self._tiles, most_tokens, anew]
+        return tuple(self._key(one, picture) for one in (asked if self.answers.some else asked[:1]))
 
-    def find(self, key: str, *, counts: bool = True) -> Said | None:
-        """Return what was said under a key; None for nothing, and for what cannot be read.
+    def _key(self, asked: CaptionPrompt, picture: list[object]) -> str:
+        prompt = [text.replace(self._fence, _ANY_FENCE) for text in (asked.system, asked.prompt)]
+        return hashlib.sha256(json.dumps([*prompt, *picture]).encode()).hexdigest()
+
+    def find(self, keys: Sequence[str], *, counts: bool = True) -> Said | None:
+        """Return what was said under the first key that has something that can be read, if any.
 
         ``counts``: it is a caption, and no second question about the same picture.
         """
-        text = self.answers.get(key) if self.answers is not None else None
-        said = None if text is None else _read(text)
-        if said is not None and counts:
-            with self._lock:
-                own = key in self._own
-                self.repeated, self.reused = self.repeated + own, self.reused + (not own)
-        return said
+        for key in keys:
+            text = self.answers.get(key) if self.answers is not None else None
+            said = None if text is None else _read(text)
+            if said is not None:
+                if counts:
+                    self._count(key)
+                return said
+        return None
 
-    def write(self, key: str, said: Said) -> None:
+    def _count(self, key: str) -> None:
+        with self._lock:
+            own = key in self._own
+            self.repeated, self.reused = self.repeated + own, self.reused + (not own)
+
+    def write(self, keys: Sequence[str], said: Said) -> None:
         """Write down what was said; when this returns it is on the disk, or cannot be.
 
         No words are no answer: they are asked for again.
         """
-        if self.answers is None or not said.text:
+        if self.answers is None or not keys or not said.text:
             return
         with self._lock:
-            self._own.add(key)
-        self.answers.put(key, json.dumps({"text": said.text, "model": said.model}))
+            self._own.add(keys[0])
+        self.answers.put(keys[0], json.dumps({"text": said.text, "model": said.model}))
 
     def may_go_on_after(self, failure: VidsumError | None) -> bool:
         """Say whether there may be more captions though no more questions can be asked.
@@ -95,11 +109,11 @@ class Notebook:
 def _read(text: str) -> Said | None:
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(told, dict):
         return None
     said, model = told.get("text"), told.get("model")
     if not (isinstance(said, str) and said and (model is None or isinstance(model, str))):
         return None
-    return Said(said, model)
+    return Said(said, model) if said.split() == safe(said).split() else None  # of no captioner
