@@ -29,7 +29,12 @@ DRIVING = re.compile(
 COMMANDS = {"watch", "ledger", "summarize"}
 
 
-@pytest.fixture(params=HOSTILE_NAMES)
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] if number % 2 else [])
+        for number, name in enumerate(HOSTILE_NAMES)
+    ]
+)
 def video(
     request: pytest.FixtureRequest,
     tmp_path: Path,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import shutil
 import time
 from pathlib import Path
 
 import pytest
+from clips import clip
+from hostile_names import HOSTILE_NAMES
 from watched import CALL_NANO, Watched, small_film, wait_until, watched, whole
+
+from vidsum.watch.names import passed_over
 
 FILES = int(os.environ.get("VIDSUM_TEST_FILES", "300"))
 """How many files come at once: faults/README.md has the figures of 2,000."""
@@ -113,6 +119,28 @@ def test_a_second_name_is_no_second_bill(tmp_path: Path) -> None:
         assert finished(place, "b.mp4", "c.mp4")
         assert place.books.answered == paid
         assert whole(place.root / "c.mp4.vidsum.json")["source"]["path"].endswith("c.mp4")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_names_of_all_kinds(tmp_path: Path, clip_folder: Path) -> None:
+    """Every hostile name that is not passed over as hidden, temporary or our own."""
+    with watched(tmp_path, "--include", "*", "-o", str(tmp_path / "out")) as place:
+        expected = []
+        for number, name in enumerate(sorted(HOSTILE_NAMES.values())):
+            data = clip("short_03", clip_folder).path.read_bytes()
+            box = b"\0\0\0\x0cfree" + number.to_bytes(4, "big")  # no two have one content
+            Path(place.root, os.fsdecode(name)).write_bytes(data + box)
+            if not passed_over(name, folder=False):
+                expected.append(name)
+        assert len(expected) >= 60
+        assert place.once("--workers", "2", "--format", "json", timeout_s=600) == 0, place.log()
+        sources = [json.loads(path.read_bytes())["source"] for path in (tmp_path / "out").iterdir()
+                   if not path.name.startswith(".")]  # fmt: skip
+        found = [bytes.fromhex(source["path_hex"]) if "path_hex" in source
+                 else source["path"].encode() for source in sources]  # fmt: skip
+        assert sorted(path.rpartition(b"/")[2] for path in found) == sorted(expected)
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e]", place.log())
 
 
 @pytest.mark.slow

@@ -29,8 +29,8 @@ _COLUMNS_BESIDE_NOTE = 70
 def ended_by_interrupt(hint: str = "") -> Iterator[None]:
     """End the program at once when it is interrupted while a model computes in another thread.
 
-    ``hint`` is said after that it was interrupted. Nothing can break that off, and it may take minutes. Nor may the interpreter take itself apart
-    around it: the model's library aborts then.
+    ``hint`` is said after that it was interrupted. Nothing can break off a model, and it may take
+    minutes. Nor may the interpreter take itself apart around it: the model's library aborts then.
     """
     try:
         yield
