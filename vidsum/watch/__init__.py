@@ -1,1 +1,1 @@
-"""Folder mode: drop a video, find a summary; for months, unattended."""
+"""Folder mode: drop a video, find a summary."""
