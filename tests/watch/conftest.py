@@ -16,6 +16,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("VIDSUM_HOME", str(tmp_path / "state"))
     monkeypatch.setattr(jobs_steps, "BASE_WAIT_S", 0.05)
     monkeypatch.setattr(pauses, "BLOCKED_S", 0.5)
+    monkeypatch.setattr(pauses, "PROVIDER_S", 0.5)
     monkeypatch.setattr(pauses, "STATE_S", 0.2)
     monkeypatch.setattr(pauses, "ROOM_S", 0.2)
 

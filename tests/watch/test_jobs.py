@@ -235,6 +235,21 @@ def test_a_running_file_is_not_gone(jobs: Jobs) -> None:
     assert jobs.gone([Path("talk.mp4")]) == 1
 
 
+def test_the_report_on_a_file_that_went_away_is_due_again_when_it_is_back(jobs: Jobs) -> None:
+    jobs.add([seen()])
+    jobs.settle(claimed(jobs), GivenUp("no film", 3))
+    [bad] = jobs.due_reports()
+    jobs.reported(bad.job_id)
+    assert jobs.gone([bad.path]) == 1
+    assert jobs.due_reports() == ()
+    jobs.add([seen()])
+    assert jobs.due_reports() == (bad,)
+    jobs.reported(bad.job_id)
+    assert jobs.gone([bad.path]) == 1
+    jobs.add([seen(version=2)])
+    assert jobs.due_reports() == ()
+
+
 def test_transient_errors_are_waited_out_and_end_in_quarantine(jobs: Jobs, clock: Clock) -> None:
     jobs.add([seen()])
     for attempt in range(1, MOST_ATTEMPTS + 1):
@@ -247,7 +262,8 @@ def test_transient_errors_are_waited_out_and_end_in_quarantine(jobs: Jobs, clock
         due_s = jobs.due_s(job)
         assert due_s is not None
         assert due_s == jobs.next_due_s()
-        assert 0 <= due_s - clock.now_s <= 5 * 2 ** (attempt - 1)
+        longest_s = [5, 30, 60, 120, 240][attempt - 1]
+        assert longest_s / 2 <= due_s - clock.now_s <= longest_s
         clock.now_s = due_s
     assert state == "quarantined"
     assert jobs.due_s(job) is None
@@ -573,10 +589,11 @@ def test_a_long_message_is_cut(jobs: Jobs) -> None:
 @given(st.integers(1, 10_000), st.floats(0, 1))
 def test_waits_grow_and_are_bounded(attempts: int, share: float) -> None:
     most_s = backoff_s(attempts, 1.0)
-    assert 5.0 <= most_s <= CAP_WAIT_S == 900.0
-    assert most_s == min(900.0, 5.0 * 2 ** min(attempts - 1, 100))
-    assert backoff_s(attempts, 0.0) == 0.0
-    assert 0 <= backoff_s(attempts, share) <= most_s
+    assert most_s == (5.0 if attempts == 1 else min(900.0, 30.0 * 2 ** min(attempts - 2, 100)))
+    assert most_s <= CAP_WAIT_S == 900.0
+    assert backoff_s(attempts, 0.0) == most_s / 2
+    assert most_s / 2 <= backoff_s(attempts, share) <= most_s
+    assert backoff_s(attempts + 1, 0.0) >= (most_s if most_s < 900.0 else 450.0)
 
 
 def test_orphans_wait_longer_each_time() -> None:

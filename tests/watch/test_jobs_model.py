@@ -228,7 +228,7 @@ class JobsBesideAModel(RuleBasedStateMachine):
             return
         assert due_s is not None
         most_s = backoff_s(row.attempts, 1.0) if charged else 0.0
-        least_s = 0.0
+        least_s = backoff_s(row.attempts, 0.0) if charged else 0.0
         if again.after_s is not None:
             least_s = most_s = again.after_s
         assert least_s <= due_s - self.now_s <= most_s

@@ -82,6 +82,17 @@ def test_what_may_be_over_soon_is_tried_again(error: Exception, died: bool) -> N
     assert (verdict.outcome.charged, verdict.outcome.died) == (True, died)
 
 
+@pytest.mark.parametrize(("error", "provider"), [
+    (BackendFailed("Nothing answers.", kind="transient"), True),
+    (BackendFailed("It refused the request."), False),
+    (BackendFailed("The key is not accepted.", kind="blocked"), False),
+    (system(errno.EIO), False),
+    (DecodeStopped("a.mp4: the decoder was killed."), False),
+])  # fmt: skip
+def test_what_a_provider_may_be_to_blame_for(error: Exception, provider: bool) -> None:
+    assert of_error(error, Read()).provider == provider
+
+
 def test_only_content_is_given_up() -> None:
     error = MediaError("a.mp4 is a playlist.", "Give the video.")
     verdict = of_error(error, Read())

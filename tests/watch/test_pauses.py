@@ -52,7 +52,12 @@ def lengths(folder: Pauses, clock: Clock, cause: Cause, times: int) -> list[floa
 
 
 @pytest.mark.parametrize(
-    ("cause", "first_s"), [("blocked", pauses.BLOCKED_S), ("room", pauses.ROOM_S)]
+    ("cause", "first_s"),
+    [
+        ("blocked", pauses.BLOCKED_S),
+        ("room", pauses.ROOM_S),
+        ("provider", pauses.PROVIDER_S),
+    ],
 )
 def test_each_pause_is_longer_until_a_file_is_done(
     folder: Pauses, clock: Clock, cause: Cause, first_s: float
@@ -75,7 +80,7 @@ def test_what_goes_on_is_told_once(folder: Pauses, clock: Clock, told: list[Paus
     assert [one and one.why for one in told] == ["it cannot be written"]
 
 
-@pytest.mark.parametrize("cause", ["blocked", "day", "room", "state"])
+@pytest.mark.parametrize("cause", ["blocked", "day", "room", "state", "provider"])
 def test_a_clock_that_is_set_back_ends_a_pause(folder: Pauses, clock: Clock, cause: Cause) -> None:
     folder.halt(Halt(cause, "why"))
     assert folder.look() is not None

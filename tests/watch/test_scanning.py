@@ -168,7 +168,10 @@ def test_an_empty_root_is_trouble_only_when_files_are_expected(tmp_path: Path) -
     (tmp_path / ".vidsum.lock").touch()
     (tmp_path / "lost+found").mkdir()
     assert look(tmp_path).trouble == ""
-    assert look(tmp_path, expected=True).trouble.startswith(f"{tmp_path} is empty")
+    empty = look(tmp_path, expected=True)
+    assert empty.trouble.startswith(f"{tmp_path} is empty")
+    assert empty.empty
+    assert not look(tmp_path / "none", expected=True).empty
     put(tmp_path, "a.mp4.vidsum.md")
     assert look(tmp_path, expected=True) == Scan(passed=3)
 

@@ -15,6 +15,7 @@ from vidsum.watch.status import (
     MOST_DONE_LISTED,
     STALE_S,
     FolderStatus,
+    HookFailed,
     Totals,
     as_object,
     folder,
@@ -106,10 +107,26 @@ def test_what_is_gone_is_counted_apart(path: Path) -> None:
     ((job_id, _, _),) = jobs.hooks_due()
     jobs.hook_ended(job_id, "it ended with 1")
     assert told(path).totals == Totals(2, 2000, partial=0, hooks_due=0, hook_troubles=1)
+    assert told(path).hooks_failed == (HookFailed(Path("a"), NOW_S, "it ended with 1"),)
+    assert as_object(told(path))["hooks_failed"] == [
+        {"path": "a", "when_s": NOW_S, "why": "it ended with 1"}
+    ]
     jobs.gone([Path("a")])
     status = told(path)
     assert status.counts["gone"] == 1
     assert status.totals == Totals(1, 1000, partial=0, hooks_due=0, hook_troubles=0)
+    assert status.hooks_failed == ()
+
+
+def test_a_hook_that_went_well_at_last_did_not_fail(path: Path) -> None:
+    jobs = open_jobs(path)
+    jobs.add([seen("a")])
+    for trouble in ("it ended with 1", ""):
+        jobs.settle(claimed(jobs), Done((), "run", None))
+        ((job_id, _, _),) = jobs.hooks_due()
+        jobs.hook_ended(job_id, trouble)
+        assert bool(told(path).hooks_failed) == bool(trouble)
+        jobs.retry(done=True)
 
 
 def test_the_last_ones_done_are_listed_the_last_one_first(path: Path) -> None:

@@ -77,6 +77,44 @@ def test_a_playlist_is_quarantined_and_retried(root: Path, films: list[Path]) ->
     assert not (root / QUARANTINE).exists()
 
 
+def test_the_note_on_a_file_goes_and_comes_back_with_it(root: Path, tmp_path: Path) -> None:
+    for name in ("bad.mp4", "worse.mp4"):
+        (root / name).write_bytes(b"no film, " + name.encode())
+    note = root / QUARANTINE / "bad.mp4" / "report.txt"
+    with running(settings(root)) as watch:
+        watch.until_told("quarantined", times=2)
+        (root / "bad.mp4").rename(tmp_path / "bad.mp4")
+        watch.until_told("gone", "bad.mp4")
+        assert not note.parent.exists()
+        assert (root / QUARANTINE / "worse.mp4" / "report.txt").exists()
+        (tmp_path / "bad.mp4").rename(root / "bad.mp4")
+        watch.until_told("quarantined", "bad.mp4", times=2)
+        assert note.exists()
+    assert watch.count("started", "bad.mp4") == 1
+
+
+@pytest.mark.parametrize("state", ["done", "queued"])
+def test_once_has_nothing_to_do_in_an_empty_folder(
+    root: Path, films: list[Path], state: str
+) -> None:
+    shutil.copy(films[0], root / "a.mp4")
+    assert once(settings(root))[0].done == 1
+    if state == "queued":
+        assert jobs(root).retry(done=True) == 1
+    shutil.rmtree(root)
+    root.mkdir()
+    summary, told = once(settings(root))
+    assert (summary.empty, summary.paused, summary.gone, summary.exit_code) == (True, "", 0, 0)
+    reports = [one for one in told if isinstance(one, Report)]
+    assert [one.kind for one in reports] == ["watching", "stopping"]
+    assert reports[-1].message == f"{root} is empty: is what belongs there mounted?"
+    assert row(root, "state") == [state]
+    with running(settings(root)) as watch:
+        watch.until_told("paused")
+        shutil.copy(films[1], root / "b.mp4")
+        watch.until_told("done", "b.mp4")
+
+
 def test_a_growing_file_is_done_once(root: Path, films: list[Path]) -> None:
     whole = films[0].read_bytes()
     with running(settings(root, settle_s=0.5)) as watch:

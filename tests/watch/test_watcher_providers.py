@@ -19,6 +19,7 @@ from watching import once, row, running, settings, small_film
 from vidsum.config import Options
 from vidsum.costs.ledger import Ledger
 from vidsum.costs.ledger import default_path as ledger_path
+from vidsum.watch import status
 from vidsum.watch.jobs import default_path
 from vidsum.watch.reports import Report
 
@@ -76,6 +77,31 @@ def test_a_provider_that_is_down_is_asked_again(root: Path, films: list[Path]) -
     assert summary.again >= 1
     assert row(root, "attempts")[0] >= 2
     assert all(one.kind != "paused" for one in told if isinstance(one, Report))
+
+
+@pytest.mark.usefixtures("key")
+def test_a_provider_that_is_down_for_all_pauses_the_folder(root: Path, films: list[Path]) -> None:
+    up_again = threading.Event()
+
+    def step(call: Call) -> Answer:
+        return writes(call) if up_again.is_set() else fails(503, "down", retry_after="9999")
+
+    for number, made in enumerate(films[:2]):
+        shutil.copy(made, root / f"{number}.mp4")
+    with (
+        ScriptedProvider(step) as provider,
+        running(settings(root, options=remote(provider.url))) as watch,
+    ):
+        watch.until_told("paused")
+        why = watch.message("paused")
+        assert why.startswith("a provider fails for one video after the other: ")
+        watch.until(lambda: (told := status.folder(default_path(), root)) is not None
+                    and (told.state, told.why) == ("paused", why))  # fmt: skip
+        watch.until_told("started", times=3)
+        up_again.set()
+        watch.until_told("done", times=2)
+    assert sorted(row(root, "attempts")) == [1, 2]  # who met it first could not know
+    assert watch.count("quarantined") == 0
 
 
 @pytest.mark.usefixtures("key")

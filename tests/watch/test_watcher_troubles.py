@@ -189,7 +189,7 @@ def test_a_disk_that_takes_no_more_pauses_the_folder(
         watch.until_told("paused")
         assert "No space left on device" in watch.message("paused")
         watch.until_told("again", "a.mp4")
-        assert watch.message("again").endswith("; again after the pause")
+        assert watch.message("again").endswith("; again when there is room")
         watch.until_told("started", "a.mp4", times=2)
     assert (row(root, "state"), row(root, "attempts")) == (["queued"], [0])
     assert sorted(path.name for path in root.iterdir()) == ["a.mp4"]

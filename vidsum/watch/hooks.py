@@ -1,6 +1,8 @@
 """The program that is run for each finished video.
 
-At least once: it is run again when the watcher ended before it could note that it had run.
+At least once: it is run again when the watcher ended before it could note that it had run. One that
+takes longer than 10 minutes is ended, and has failed. What went wrong is kept with the video's job,
+and told by ``vidsum watch status``; the video stays done.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from vidsum.failpoints import failpoint
 from vidsum.wording import escaped, safe
 
 TIMEOUT_S: Final = 600.0
+"""So long a hook may take."""
 _PLACEHOLDER: Final = re.compile(r"\{(video|result|status|json|md|txt)\}")
 _SAID_BYTES: Final = 2048
 _SAID_LETTERS: Final = 200

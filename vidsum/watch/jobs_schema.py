@@ -110,8 +110,10 @@ due_s = CASE state WHEN 'queued' THEN min(due_s, :now) ELSE :now END WHERE id = 
 BRING_BACK: Final = "UPDATE jobs SET state = was, was = NULL, gone_s = NULL WHERE id = :id"
 FORGET: Final = f"""DELETE FROM jobs
 WHERE folder_id = :folder AND state = 'gone' AND gone_s < :now - {KEPT_S}"""
-LOSE: Final = """UPDATE jobs SET was = state, state = 'gone', gone_s = :now
+LOSE: Final = """UPDATE jobs SET was = state, state = 'gone', gone_s = :now,
+report_due = (state = 'quarantined')
 WHERE folder_id = :folder AND path = :path AND state NOT IN ('gone', 'running')"""
+"""The report goes with the file, and is due again should it come back as it was."""
 
 BEFORE_THE_CLOCK: Final = f"""UPDATE jobs SET queued_s = :now, due_s = :now
 WHERE folder_id = :folder AND state = 'queued' AND queued_s > :now + {CLOCK_SLACK_S}"""

@@ -24,6 +24,8 @@ Values = dict[str, Any]
 """What a statement may name: the folder, the owner, the clock, and columns of a row."""
 
 BASE_WAIT_S: Final = 5.0
+_LATER_TIMES: Final = 6.0
+"""What is not over after the first wait takes longer: the second one is so many times as long."""
 CAP_WAIT_S: Final = 15 * 60.0
 LONGEST_WAIT_S: Final = 25 * 3600.0
 """Who asks for a longer wait gets this one: until tomorrow, on the longest day of the year."""
@@ -34,11 +36,13 @@ TEXT_CHARS: Final = 2000
 def backoff_s(attempts: int, share: float) -> float:
     """Return the seconds to wait after so many failed attempts, 1 and up.
 
-    A random ``share``, 0 to 1, of 5 s × 2ⁿ⁻¹, at most 15 min ("full jitter": what failed at once
-    does not come back at once).
+    At most 5 s, then 30 s, doubling up to 15 min. Half of that is fixed, so that waits grow, and of
+    the other half it is a random ``share``, 0 to 1 ("equal jitter": what failed at once does not
+    come back at once).
     Source: M. Brooker, "Exponential backoff and jitter", AWS Architecture Blog, 2015.
     """
-    return share * min(CAP_WAIT_S, BASE_WAIT_S * 2.0 ** min(attempts - 1, 30))
+    times = 1.0 if attempts == 1 else _LATER_TIMES * 2.0 ** min(attempts - 2, 30)
+    return (0.5 + 0.5 * share) * min(CAP_WAIT_S, BASE_WAIT_S * times)
 
 
 def orphan_wait_s(orphanings: int) -> float:

@@ -16,9 +16,10 @@ from vidsum.events import Event
 from vidsum.watch.job import Job, Outcome
 from vidsum.watch.settings import Settings
 
-Cause = Literal["root", "room", "day", "blocked", "state"]
+Cause = Literal["root", "room", "day", "blocked", "provider", "state"]
 """Why a folder pauses: it is not there; the disk is nearly full; the day's cap is reached;
-something that every file needs is missing or refused; vidsum's own files cannot be written."""
+something that every file needs is missing or refused; a provider fails for one file after the
+other; vidsum's own files cannot be written."""
 
 OTHER_VERSION: Final = 113
 """How a worker exits that finds itself to be of another version than its watcher: values may have
@@ -72,6 +73,7 @@ class Verdict:
     """A worker's last message: what became of the file.
 
     ``exit_code`` and ``hint`` are those of the error; ``trace`` are its last words on stderr.
+    ``provider``: one failed in a way that may pass, so that the file may not be to blame.
     """
 
     outcome: Outcome
@@ -79,6 +81,7 @@ class Verdict:
     exit_code: int = EXIT_UNEXPECTED
     hint: str = ""
     trace: str = ""
+    provider: bool = False
 
 
 FromWorker = Identified | Alive | Event | Verdict

@@ -62,7 +62,7 @@ def of_error(exc: Exception, file: Read) -> Verdict:
         return _halted(halt, exc.message, exc)
     if isinstance(exc, MediaError):
         return _of_media(exc, file)
-    return Verdict(Again(exc.message), None, exc.exit_code, exc.hint)
+    return Verdict(Again(exc.message), None, exc.exit_code, exc.hint, provider=_may_pass(exc))
 
 
 def changed() -> Verdict:
@@ -112,14 +112,20 @@ def of_failures(result: Result, troubles: Sequence[VidsumError], *, last: bool) 
     if not result.failures or last:
         return None
     code = troubles[0].exit_code if troubles else BackendFailed.exit_code
-    return Verdict(Again(result.failures[0]), None, code)
+    return Verdict(Again(result.failures[0]), None, code, provider=any(map(_may_pass, troubles)))
 
 
-def of_result(result: Result, results: tuple[Path, ...], sha256: str | None) -> Verdict:
+def of_result(
+    result: Result,
+    results: tuple[Path, ...],
+    sha256: str | None,
+    troubles: Sequence[VidsumError] = (),
+) -> Verdict:
     """Return that a result is on the disk; ``note`` says what is missing of it."""
     note = next(_missing(result), "")
     run_id = result.receipt.run_id or ""
-    return Verdict(Done(results, run_id, sha256, partial=result.partial, note=note), exit_code=0)
+    done = Done(results, run_id, sha256, partial=result.partial, note=note)
+    return Verdict(done, exit_code=0, provider=any(map(_may_pass, troubles)))
 
 
 def _missing(result: Result) -> Iterator[str]:
@@ -144,6 +150,11 @@ def _halt(exc: VidsumError) -> Cause | None:
         if isinstance(exc, OutputError) and code in (*_SHUT, *_AWAY):
             return "blocked"
     return None
+
+
+def _may_pass(exc: VidsumError) -> bool:
+    """Say whether a provider failed in a way that may be over soon."""
+    return isinstance(exc, BackendFailed) and exc.kind == "transient"
 
 
 def _of_media(exc: MediaError, file: Read) -> Verdict:

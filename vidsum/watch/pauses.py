@@ -13,6 +13,8 @@ from vidsum.watch.settings import Settings
 
 BLOCKED_S: Final = 60.0
 """How long to wait for what blocks every file; twice as long each time, see below."""
+PROVIDER_S: Final = 60.0
+"""The same for a provider that fails for one file after the other."""
 ROOM_S: Final = 10.0
 """The same for a disk that takes no more although it seems to have room."""
 LONGEST_S: Final = 15 * 60.0
@@ -46,11 +48,6 @@ class Pauses:
         self._next_s: dict[Cause, float] = {}
 
     @property
-    def blocked_s(self) -> float:
-        """How long the next pause for what blocks every file will be, in seconds."""
-        return self._next_s.get("blocked", BLOCKED_S)
-
-    @property
     def current(self) -> Pause | None:
         """The first cause in force; None when there is none."""
         return next(iter(self._all.values()), None)
@@ -68,13 +65,16 @@ class Pauses:
             until_s = now_s + self._length_s(halt.cause)
         self.begin(Pause(halt.cause, halt.why, until_s))
 
+    def next_s(self, cause: Cause) -> float:
+        """Return how long the next pause will be: twice the last one, until a file is done."""
+        first_s = {"blocked": BLOCKED_S, "provider": PROVIDER_S, "room": ROOM_S}
+        return self._next_s.get(cause, first_s.get(cause, STATE_S))
+
     def _length_s(self, cause: Cause) -> float:
-        """Return how long a pause is: each one twice as long as the last, until a file is done."""
-        first_s = {"blocked": BLOCKED_S, "room": ROOM_S}.get(cause)
-        if first_s is None:
-            return STATE_S
-        length_s = self._next_s.get(cause, first_s)
-        self._next_s[cause] = min(2 * length_s, LONGEST_S)
+        """Return how long a pause is that begins now."""
+        length_s = self.next_s(cause)
+        if cause in ("blocked", "provider", "room"):
+            self._next_s[cause] = min(2 * length_s, LONGEST_S)
         return length_s
 
     def begin(self, pause: Pause) -> None:

@@ -22,7 +22,7 @@ Kind = Literal[
     "gone",
     "hook-failed",
     "problem",  # something is passed over, or goes less well than it might; told once
-    "stopping",  # a signal came, or --once has nothing left to do
+    "stopping",  # a signal came, or --once has nothing left to do; message says why, if that is odd
 ]
 
 
@@ -45,7 +45,10 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a watcher did. ``left`` are queued still; ``paused`` is why, when it ended so."""
+    """What a watcher did. ``left`` are queued still; ``paused`` is why, when it ended so.
+
+    ``empty``: the folder is there, with nothing in it, so that nothing was to be done.
+    """
 
     done: int = 0
     partial: int = 0
@@ -54,11 +57,13 @@ class Summary:
     gone: int = 0
     left: int = 0
     paused: str = ""
+    empty: bool = False
 
     @property
     def exit_code(self) -> int:
         """0, or 7 when something is missing."""
-        missing = self.partial or self.quarantined or self.left or self.paused
+        waits = (self.left or self.paused) and not self.empty
+        missing = self.partial or self.quarantined or waits
         return EXIT_PARTIAL if missing else EXIT_OK
 
 

@@ -29,7 +29,8 @@ Identity = tuple[int, int]
 class Scan:
     """The files that may be videos, in order of path.
 
-    ``trouble``: why the folder as a whole cannot be relied on, and nothing else counts then.
+    ``trouble``: why the folder as a whole cannot be relied on, and nothing else counts then;
+    ``empty``: it is that the folder is there, with nothing in it.
     ``passed``: how many names were passed over. ``problems``: a line each for what could not be
     looked at. ``unread``: those subfolders and files: what is in them is not to count as gone.
     """
@@ -39,6 +40,7 @@ class Scan:
     passed: int = 0
     problems: tuple[str, ...] = ()
     unread: tuple[Path, ...] = ()
+    empty: bool = False
 
 
 @dataclass(slots=True)
@@ -80,7 +82,8 @@ def scan(settings: Settings, *, expected: bool = False) -> Scan:
     except OSError as exc:
         return Scan(trouble=f"{shown(settings.root)} {_why(exc)}.")
     if expected and all(entry.name in _NO_CONTENT for entry in entries):
-        return Scan(trouble=f"{shown(settings.root)} is empty: is what belongs there mounted?")
+        trouble = f"{shown(settings.root)} is empty: is what belongs there mounted?"
+        return Scan(trouble=trouble, empty=True)
     walk = _Walk(settings, root, _output(settings), Watched(), {(state.st_dev, state.st_ino)})
     _look(walk, b"", entries)
     while walk.folders or walk.links:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import time
 from collections import Counter, deque
@@ -15,12 +16,16 @@ from vidsum.failpoints import failpoint
 from vidsum.watch import quarantine
 from vidsum.watch.job import MOST_ATTEMPTS, Again, Done, Job, Seen, State, Told
 from vidsum.watch.jobs import Jobs, Quarantined
-from vidsum.watch.messages import Verdict
+from vidsum.watch.messages import Cause, Halt, Verdict
 from vidsum.watch.outcomes import CHANGED
 from vidsum.watch.pauses import Pauses
 from vidsum.watch.reports import Kind
 from vidsum.watch.settings import Settings
 
+_AGAIN: Final[dict[Cause, str]] = {
+    "day": "again when the cap of the day allows",
+    "room": "again when there is room",
+}
 Say = Callable[[Kind, str, Path | None], None]
 _NO_PLACE: Final = (errno.ENAMETOOLONG, errno.ENOTDIR, errno.EEXIST, errno.EISDIR)
 """Errors that are one name's: too long, or something else has it."""
@@ -48,6 +53,7 @@ class Settling:
         self._settings, self._jobs, self._pauses, self._say = settings, jobs, pauses, say
         self._ended: deque[Ended] = deque()
         self._blocked: dict[int, int] = {}
+        self._let_down: set[int] = set()
 
     @property
     def pending(self) -> tuple[Job, ...]:
@@ -107,13 +113,34 @@ class Settling:
         verdict, job_id = ended.verdict, ended.job.id
         if verdict.halt is None or verdict.halt.cause != "blocked":
             self._blocked.pop(job_id, None)
-            return ended
+            return self._patient(ended)
         done = self.counts["done"]
         if done > self._blocked.setdefault(job_id, done):
             own = Again(verdict.halt.why)
             return replace(ended, verdict=replace(verdict, outcome=own, halt=None))
-        behind = Again(verdict.halt.why, after_s=self._pauses.blocked_s + 1.0, charged=False)
+        behind = Again(verdict.halt.why, after_s=self._pauses.next_s("blocked") + 1.0,
+                       charged=False)  # fmt: skip
         return replace(ended, verdict=replace(verdict, outcome=behind))
+
+    def _patient(self, ended: Ended) -> Ended:
+        """Return what is to be settled: a provider that fails for a second file is itself at fault.
+
+        The folder pauses then, and until a file is done no file is charged for such a failure, each
+        goes behind the others. What fails for one file only is charged to it, as long as others are
+        done in between or there are none: what a provider never manages comes to an end.
+        """
+        verdict, outcome = ended.verdict, ended.verdict.outcome
+        if not verdict.provider or not isinstance(outcome, Again):
+            return ended
+        self._let_down.add(ended.job.id)
+        if len(self._let_down) == 1:
+            return ended
+        halt = None  # several workers that meet the same outage make one pause
+        if not self._pauses.has("provider"):
+            why = f"a provider fails for one video after the other: {outcome.why}"
+            halt = Halt("provider", why)
+        behind = Again(outcome.why, after_s=self._pauses.next_s("provider") + 1.0, charged=False)
+        return replace(ended, verdict=replace(verdict, outcome=behind, halt=halt))
 
     def _after(self, ended: Ended, state: State | None) -> None:
         outcome, path = ended.verdict.outcome, ended.job.seen.path
@@ -123,6 +150,8 @@ class Settling:
             self.counts["done"] += 1
             self.counts["partial"] += outcome.partial
             self._pauses.done()
+            if not ended.verdict.provider:
+                self._let_down.clear()
             quarantine.remove(self._settings, path)
             self._say("done", f"partial: {outcome.note}" if outcome.partial else "", path)
         elif state != "quarantined":
@@ -140,9 +169,19 @@ class Settling:
         tries = f", attempt {job.attempts} of {MOST_ATTEMPTS}" if _is_charged(outcome) else ""
         if self.stopping:
             return f"{why}; it goes on when the folder is watched again{tries}"
-        if ended.verdict.halt is not None:
-            return f"{why}; again after the pause"
+        cause = self._paused_for(ended)
+        if cause is not None:
+            return f"{why}; {_AGAIN.get(cause, 'again after the pause')}{tries}"
         return f"{why}; again in {max(0.0, due_s - time.time()):.0f} s{tries}"
+
+    def _paused_for(self, ended: Ended) -> Cause | None:
+        """Return what the job waits for besides its own time; None: for nothing that is known."""
+        if ended.verdict.halt is not None:
+            return ended.verdict.halt.cause
+        pause = self._pauses.current
+        with contextlib.suppress(OutputError):
+            pause = self._pauses.look()  # else it would be said right after what is said now
+        return None if pause is None else pause.cause
 
 
 def _is_charged(outcome: Again) -> bool:

@@ -24,6 +24,7 @@ STALE_S: Final = 120.0
 """A watcher that has said nothing for so long does not run any more."""
 MOST_LISTED: Final = 1000
 MOST_DONE_LISTED: Final = 10
+MOST_HOOKS_LISTED: Final = 10
 
 _FOLDERS: Final = """SELECT folders.id, root, place, state, why, until_s, owner,
 max(coalesce(beat_s, 0), coalesce((SELECT max(renewed_s) FROM jobs
@@ -36,6 +37,9 @@ WHERE folder_id = ? AND state = 'queued' AND (attempts > 0 OR orphanings > 0 OR 
 ORDER BY due_s, id LIMIT ?"""
 _LAST_DONE: Final = """SELECT path, done_s, partial, note, results, run_id, video_sha256 FROM jobs
 WHERE folder_id = ? AND done_s IS NOT NULL ORDER BY done_s DESC, id DESC LIMIT ?"""
+_HOOKS_FAILED: Final = """SELECT path, done_s, hook_trouble FROM jobs
+WHERE folder_id = ? AND hook_trouble <> '' AND state <> 'gone' AND done_s IS NOT NULL
+ORDER BY done_s DESC, id DESC LIMIT ?"""
 _TOTALS: Final = """SELECT count(*), coalesce(sum(size_bytes), 0),
 count(*) FILTER (WHERE state = 'done' AND partial = 1), coalesce(sum(hooks_due), 0),
 count(*) FILTER (WHERE hook_trouble <> '')
@@ -79,6 +83,15 @@ class Finished:
 
 
 @dataclass(frozen=True, slots=True)
+class HookFailed:
+    """A file that was done at a Unix time and whose last hook went wrong; ``why`` says how."""
+
+    path: Path
+    when_s: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """Of all files that are not gone. ``hook_troubles``: files whose last hook went wrong."""
 
@@ -113,6 +126,7 @@ class FolderStatus:
     quarantined: tuple[Quarantined, ...]
     last_done: tuple[Finished, ...]
     totals: Totals
+    hooks_failed: tuple[HookFailed, ...] = ()
 
 
 def folders(path: Path, *, now_s: float | None = None) -> tuple[FolderStatus, ...]:
@@ -171,6 +185,10 @@ def _status(db: sqlite3.Connection, row: tuple[Any, ...], now_s: float) -> Folde
             db.execute(_LAST_DONE, (number, MOST_DONE_LISTED))
         ),
         totals=Totals(*db.execute(_TOTALS, (number,)).fetchone()),
+        hooks_failed=tuple(
+            HookFailed(_path(raw), *rest)
+            for raw, *rest in db.execute(_HOOKS_FAILED, (number, MOST_HOOKS_LISTED))
+        ),
     )  # fmt: skip
 
 

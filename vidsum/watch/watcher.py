@@ -62,6 +62,7 @@ class Watcher:
         self._changes: Changes | None = None
         self._ran: Ran | None = None
         self._gone = 0
+        self._empty = ""
         self._beaten_s = self._noted_s = 0.0
         self._stopping = self._aborting = self._outdated = False
 
@@ -99,7 +100,7 @@ class Watcher:
                     while not self._is_over():
                         self._take_all(self._wait_s())
                         self._advance()
-                    self._say("stopping")
+                    self._say("stopping", self._empty)
                     self._end()
             finally:
                 self._let_go()
@@ -125,7 +126,7 @@ class Watcher:
         """Say whether nothing is left to do now. Raises: OutputError."""
         if len(self._workers) or self._settling.pending or self._hooks.busy:
             return False
-        if self._pauses.current is not None:
+        if self._pauses.current is not None or self._empty:
             return True
         if self._changes is None or self._changes.waiting or self._jobs.hooks_due():
             return False
@@ -225,19 +226,23 @@ class Watcher:
         scan = self._scan
         if scan is None:
             return
-        if scan.trouble:
+        self._empty = scan.trouble if scan.empty and self._settings.once else ""
+        if scan.trouble and not self._empty:
             self._pauses.begin(Pause("root", scan.trouble))
-        else:
+        elif not scan.trouble:
             self._look_closely(scan)
         known = self._jobs.known()
         changes = self._readiness.take(scan, known)
         if changes.ready:
             self._jobs.add(changes.ready)
+        noted = self._jobs.in_state("quarantined") if changes.gone else frozenset()
         if changes.gone:
             self._gone += self._jobs.gone(changes.gone)
         for seen in changes.ready:
             self._say("found", path=seen.path)
         for path in changes.gone:
+            if path in noted:
+                quarantine.remove(self._settings, path)
             self._say("gone", path=path)
         self._problems.take("empty", map(_left, changes.left))
         self._scan, self._changes = None, changes
@@ -278,7 +283,7 @@ class Watcher:
 
     def _claim(self) -> None:
         """Start workers while there are jobs, and nothing speaks against it."""
-        while self._workers.free > 0 and not self._stopping:
+        while self._workers.free > 0 and not self._stopping and not self._empty:
             due_s = self._jobs.next_due_s()
             if self._pauses.look() is not None or due_s is None or due_s > time.time():
                 return
@@ -350,7 +355,8 @@ class Watcher:
             left = self._jobs.counts()["queued"]
         counts, pause = self._settling.counts, self._pauses.current
         return Summary(counts["done"], counts["partial"], counts["quarantined"], counts["again"],
-                       self._gone, left, "" if pause is None else pause.why)  # fmt: skip
+                       self._gone, left, "" if pause is None else pause.why,
+                       bool(self._empty))  # fmt: skip
 
     def _say(self, kind: Kind, message: str = "", path: Path | None = None) -> None:
         self._tell(Report(kind, message, path))

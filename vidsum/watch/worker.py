@@ -131,7 +131,7 @@ def _worked(order: Order, line: Line, path: Path) -> Verdict:
     if put_off is not None:
         return put_off
     _go_on()  # all results or none: this takes no time
-    return outcomes.of_result(result, _written(order, result), sha256)
+    return outcomes.of_result(result, _written(order, result), sha256, run.troubles)
 
 
 def _put_off(order: Order, run: Run, result: Result) -> Verdict | None:
