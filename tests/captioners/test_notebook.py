@@ -14,8 +14,8 @@ from models import MMPROJ, VLM
 from scripted_provider import ScriptedProvider, says
 
 from vidsum.backends.llama_vision import LlamaVision
-from vidsum.captioners.notebook import Notebook, Said
 from vidsum.captioners.local import LocalCaptioner
+from vidsum.captioners.notebook import Notebook, Said
 from vidsum.captioners.prompting import CaptionPrompt, caption_prompts
 from vidsum.captioners.protocol import Captioner, CaptionRequest
 from vidsum.captioners.remote import RemoteCaptioner
