@@ -86,6 +86,16 @@ def status(capfd: pytest.CaptureFixture[str], *arguments: object) -> dict[str, A
     return told
 
 
+def in_state(state: str, capfd: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The one folder, once it is in a state: what is said is written down a moment later."""
+    for _ in range(500):
+        folder: dict[str, Any] = status(capfd)["folders"][0]
+        assert folder["state"] != "stopped"
+        if folder["state"] == state:
+            return folder
+    raise AssertionError(f"it was never {state}")
+
+
 def page(capfd: pytest.CaptureFixture[str], *arguments: object) -> str:
     capfd.readouterr()
     assert run(["watch", "status", *map(str, arguments)]) == 0
@@ -108,7 +118,8 @@ def test_once_from_end_to_end(inbox: Path, film: bytes, capfd: pytest.CaptureFix
     assert told["talk.mp4"]["sha256"] == hashlib.sha256(film).hexdigest()
     assert told["bad.mp4"]["sha256"] == hashlib.sha256(b"\0" * 16).hexdigest()
     assert (told["talk.mp4"]["run_id"] is None, told["bad.mp4"]["run_id"]) == (False, None)
-    assert (Path(told["bad.mp4"]["report"]) / "report.txt").is_file()
+    assert Path(told["bad.mp4"]["report"]) == inbox / "vidsum-quarantine/bad.mp4/report.txt"
+    assert done.stderr.splitlines()[-1].endswith(" 2 done, 1 quarantined")
     assert all(STAMPED.match(line) for line in done.stderr.splitlines())
     assert re.search(
         r" talk\.mp4: done in \d+ s, talk\.mp4\.vidsum\.md$", done.stderr, re.MULTILINE
@@ -169,6 +180,45 @@ def test_ctrl_c_ends_with_130_and_a_dead_watcher_is_not_taken_for_a_living_one(
     assert (folder["state"], folder["why"]) == ("stopped", "the watcher ended without saying so")
 
 
+def test_a_watcher_whose_folder_is_away_lives(
+    inbox: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with watching(inbox, *FAST) as watcher:
+        heard(watcher, "talk.mp4: done")
+        inbox.rename(tmp_path / "away")
+        heard(watcher, "paused: ")
+        assert in_state("paused", capfd)["holder"] is None
+        assert "Paused: " in page(capfd)
+        (tmp_path / "away").rename(inbox)
+        heard(watcher, "resumed")
+        assert in_state("watching", capfd)["holder"]["pid"] == watcher.pid
+
+
+def test_names_that_are_no_utf8_are_told_in_hex(
+    inbox: Path, film: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (inbox / "talk.mp4").rename(inbox / "two  spaces.mp4")
+    good, bad = inbox / "caf\udce9.mp4", inbox / "bad\udcff.mp4"
+    good.write_bytes(film)
+    bad.write_bytes(b"no film")
+    done = watch(inbox, "--once", "--json", *FAST)
+    told = {line.get("path_hex"): line for line in map(json.loads, done.stdout.splitlines())}
+    assert set(told) == {None, os.fsencode(good.name).hex(), os.fsencode(bad.name).hex()}
+    line = told[os.fsencode(good.name).hex()]
+    assert [os.fsdecode(bytes.fromhex(raw)) for raw in line["results_hex"]] == [
+        str(inbox / "caf\udce9.mp4.vidsum.md")
+    ]
+    assert not [name for name in told[None] if name.endswith("_hex")]
+    report = bytes.fromhex(told[os.fsencode(bad.name).hex()]["report_hex"])
+    assert Path(os.fsdecode(report)).is_file()
+    [folder] = status(capfd)["folders"]
+    assert folder["quarantined"][0]["path_hex"] == os.fsencode(bad.name).hex()
+    assert bytes.fromhex(folder["quarantined"][0]["report_hex"]) == report
+    assert sorted("path_hex" in one for one in folder["last_done"]) == [False, True]
+    assert "root_hex" not in folder
+    assert r"two \x20spaces.mp4" in page(capfd)
+
+
 def test_what_was_quarantined_is_taken_up_again(
     inbox: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,6 +232,19 @@ def test_what_was_quarantined_is_taken_up_again(
     assert (folder["counts"]["queued"], folder["counts"]["quarantined"]) == (1, 0)
     assert run(["watch", "retry", str(inbox)]) == 0
     assert "nothing is quarantined" in capfd.readouterr().err
+
+
+def test_a_video_is_named_by_a_path_that_leads_there(
+    inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (inbox / "talk.mp4").write_bytes(b"no film")
+    assert watch(inbox, "--once", "-q", *FAST).returncode == 7
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "link").symlink_to(inbox)
+    for name in ("inbox/talk.mp4", "./link/talk.mp4", inbox / "talk.mp4"):
+        assert run(["watch", "retry", "inbox", str(name)]) == 0
+        assert watch(inbox, "--once", "-q", *FAST).returncode == 7  # it is given up once more
+    assert run(["watch", "retry", "inbox", "talk.mp4/.."]) == 2
 
 
 def test_a_lost_result_is_made_again_for_who_asks(
@@ -284,6 +347,7 @@ def test_a_hook_several_formats_another_place_and_the_config_file(
 
 
 BAD: list[tuple[Sequence[str], str]] = [
+    ([], "Which folder? vidsum watch FOLDER"),
     (["{tmp}/none"], "There is no folder"),
     (["{inbox}/talk.mp4"], "is no folder"),
     (["{inbox}", "-o", "{inbox}/talk.mp4"], "is no folder"),

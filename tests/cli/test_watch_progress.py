@@ -11,25 +11,34 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from vidsum.cli.watchpage import status_page
-from vidsum.cli.watchprogress import Display, Lines, StampedLines, shortened
+from vidsum.cli.watchdisplay import Display
+from vidsum.cli.watchnames import shortened
+from vidsum.cli.watchpage import _spending, status_page
+from vidsum.cli.watchprogress import Lines, StampedLines
+from vidsum.cli.watchrun import tally
 from vidsum.cli.watchsignals import told_by_signals
-from vidsum.cli.watchstatus import Today, Watched
+from vidsum.cli.watchstatus import Doubt, Today, Watched, doubts
 from vidsum.config import Options
-from vidsum.costs.journal import DayCaps, Spent
+from vidsum.costs.journal import DayCaps, Spent, stamp
+from vidsum.costs.ledger import Ledger
+from vidsum.data import Entry
 from vidsum.events import Noted, StageAdvanced, StageFinished, StageStarted
+from vidsum.renderers.blocks import Page
 from vidsum.renderers.text import text
 from vidsum.watch import status
 from vidsum.watch.job import Again, Done, GivenUp, Seen
 from vidsum.watch.jobs import Jobs
-from vidsum.watch.reports import Progress, Report
+from vidsum.watch.reports import Progress, Report, Standing, Summary
 from vidsum.watch.settings import Settings
+from vidsum.watch.stages import Stages
 
+Phase = Literal["reserve", "settle", "release", "fail"]
 HOSTILE = Path("\x1b[2J\u202egpj.\n\udcff%s{}.mp4")
 
 
@@ -108,6 +117,10 @@ def test_the_display_fits_the_terminal(
         display(Report("done", path=path))
     display(Report("resumed"))
     assert len([line for line in lines() if line.strip()]) == 1
+    display(Standing(2, names[1]))
+    shown = lines()
+    assert shown[0].startswith("hook: sub/")
+    assert shown[1:-1] == ["2 waiting until copied"]
 
 
 @pytest.mark.parametrize("name", ["a" * 50 + ".mp4", "日本語" * 20 + ".mp4", "👩‍👩‍👧" * 20])
@@ -118,6 +131,87 @@ def test_long_names_lose_their_middle(name: str) -> None:
         assert short.endswith(name[-4:])
         assert short.startswith(name[0])
     assert shortened("talk.mp4", 8) == "talk.mp4"
+
+
+def test_escapes_and_letters_are_not_cut_apart() -> None:
+    for cells in range(8, 40):
+        for piece in (r"\x1b", r"\u202e", "e\u0301"):
+            head, _, tail = shortened(piece * 40, cells).partition("…")
+            assert re.fullmatch(f"({re.escape(piece)})*e?", head)
+            assert re.fullmatch(f"({re.escape(piece)})*", tail)
+
+
+def test_a_stage_beyond_its_total_is_counted_and_the_last_one_stays() -> None:
+    stages = Stages()
+    assert stages.words() == ""
+    said = []
+    for event in (
+        StageStarted("looking", "samples", 10), StageAdvanced("looking", 4),
+        StageAdvanced("looking", 10), StageAdvanced("looking", 15),
+        StageStarted("summing up", "calls"), StageFinished("looking"),
+        StageAdvanced("summing up", 2), StageFinished("summing up"),
+    ):  # fmt: skip
+        stages.take(event)
+        said.append(stages.words())
+    assert said == [
+        "looking 0%", "looking 40%", "looking 100%", "looking 15 samples",
+        "looking 15 samples, summing up", "summing up", "summing up 2 calls", "summing up done",
+    ]  # fmt: skip
+
+
+def test_the_tally_of_once() -> None:
+    assert tally(Summary()) == "nothing was to be done"
+    whole = Summary(done=3, partial=1, quarantined=1, left=5, paused="the day's cap is reached.")
+    assert tally(whole) == (
+        "3 done (1 partial), 1 quarantined, 5 left: the day's cap is reached"
+    )  # fmt: skip
+    assert tally(Summary(paused="x")) == "nothing was to be done: x"
+
+
+def test_a_table_in_a_pipe_has_a_hundred_columns(tmp_path: Path) -> None:
+    jobs = Jobs(tmp_path / "watch.db", tmp_path, "owner")
+    for name in ("n" * 251 + ".mp4", "two  spaces \u3000.mp4"):
+        jobs.add([Seen(Path(name), 1, 1, 1)])
+        job = jobs.claim(100.0)
+        assert job is not None
+        jobs.settle(job, GivenUp("it is " + "very " * 60 + "empty", 3))
+    known = status.folder(tmp_path / "watch.db", tmp_path)
+    assert known is not None
+    page = text(status_page([Watched(known, "stopped", "", None, {})], Today(Spent(), DayCaps())))
+    lines = page.splitlines()
+    assert max(map(len, lines)) <= 100
+    [long] = [line for line in lines if line.startswith("nnn")]
+    assert "n.mp4  it is very" in long
+    assert re.search(r"^two \\x20spaces \\u3000\.mp4 +  it is very", page, re.MULTILINE)
+
+
+def test_a_worst_case_is_not_called_spent(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.db")
+
+    def call(name: str, most: int | None, phase: Phase = "reserve", **more: Any) -> None:
+        ledger.write(Entry(call_id=name, phase=phase, kind="call", ts_utc=stamp(), run_id="run",
+                           stage="looking", modality="image", backend="remote",
+                           reserved_usd_nano=most if phase == "reserve" else None,
+                           **more))  # fmt: skip
+
+    call("known", 500_000_000)
+    call("known", None, "settle", usd_nano=100_000_000, usd_origin="estimated", cu=0.0)
+    call("failed", 700_000_000)
+    call("failed", None, "fail", cu=0.0)
+    call("free", 900_000_000)
+    call("free", None, "release")
+    usd, cu = doubts(ledger)
+    assert (usd, cu) == (Doubt(at_most=1, estimated=1), Doubt())
+    spent = ledger.spent_today()
+    page = " ".join(text(Page("", tuple(_spending(Today(spent, DayCaps(), usd, cu))))).split())
+    assert "Spent" not in page
+    assert (
+        "Counted against today --------------------- $0.80 (at most: the cost of 1 call is "
+        "unknown, and it counts as the dearest it can be), all runs together."
+    ) in page
+    call("unpriced", None)
+    call("unpriced", None, "settle", usd_origin="unknown")
+    assert doubts(ledger)[0].uncounted == 1
 
 
 def test_the_first_signal_asks_and_the_second_one_ends() -> None:

@@ -22,7 +22,7 @@ _FOLDER = click.argument("folder", type=click.Path(path_type=Path, readable=Fals
 @watch_options
 @click.option("--once", is_flag=True,
               help="End when everything that is there was dealt with; 7 when something was "
-              "quarantined, is partial or unfinished.")  # fmt: skip
+              "quarantined in this run, is partial or unfinished.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True,
               help="One JSON object a line on stdout for each video that is done or "
               "quarantined.")  # fmt: skip
@@ -38,9 +38,9 @@ def watch_it(ctx: click.Context, /, folder: Path, once: bool, as_json: bool, con
     vidsum-quarantine as a report; videos are never touched. What was done is not done again.
 
     SIGTERM or Ctrl-C ends it, and what was under way goes on from there next time; a second one
-    ends it at once. Exit codes besides the usual: 7 when with --once something was quarantined, is
-    partial or unfinished; 75 when another watcher has the folder, which --once -q says in no
-    other way; 130 after Ctrl-C; 0 after SIGTERM.
+    ends it at once. Exit codes besides the usual: 7 when with --once something was quarantined
+    in this run, is partial or unfinished; 75 when another watcher has the folder, which --once -q
+    says in no other way; 130 after Ctrl-C; 0 after SIGTERM.
 
     \b
     Examples:
@@ -64,7 +64,16 @@ def watch_it(ctx: click.Context, /, folder: Path, once: bool, as_json: bool, con
     ctx.exit(code)
 
 
-watch = FolderGroup("watch", watch_it, ("[OPTIONS] FOLDER", "status [FOLDER] [--json]",
+class _FolderOrCommand(FolderGroup):
+    """Says in one line that a folder is missing: its whole help would hide that."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args and not ctx.resilient_parsing:
+            raise click.UsageError("Which folder? vidsum watch FOLDER.", ctx)
+        return super().parse_args(ctx, args)
+
+
+watch = _FolderOrCommand("watch", watch_it, ("[OPTIONS] FOLDER", "status [FOLDER] [--json]",
                                               "retry FOLDER [NAME]... [--done]"))  # fmt: skip
 watch.add_command(status)
 
@@ -79,7 +88,8 @@ def retry(folder: Path, names: tuple[Path, ...], done: bool) -> None:
     """Take up again what was quarantined: all of it, or the files that are named.
 
     With --done also what is done, with the options that its watcher has then. A NAME is relative to
-    FOLDER. A watcher that runs goes on with it by itself, else the next one.
+    FOLDER, or a path that leads into it. A watcher that runs goes on with it by itself, else the
+    next one.
 
     Example: vidsum watch retry inbox/ talk.mp4
     """

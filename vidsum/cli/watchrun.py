@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
+import os
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from vidsum.errors import EXIT_INTERRUPTED, EXIT_OK, OptionError, VidsumError
-from vidsum.watch.reports import Progress, Report
+from vidsum.watch.reports import Progress, Report, Standing, Summary
 
 if TYPE_CHECKING:
     from vidsum.watch.settings import Settings
@@ -27,7 +27,8 @@ def watch_folder(settings: Settings, *, as_json: bool, quiet: bool, verbose: boo
     Raises: VidsumError when it cannot begin, ReaderGone.
     """
     from vidsum.cli.showing import on_terminal
-    from vidsum.cli.watchprogress import show
+    from vidsum.cli.watchjson import JsonLines
+    from vidsum.cli.watchprogress import say_stamped, show
     from vidsum.cli.watchsignals import told_by_signals
     from vidsum.watch.watcher import Watcher
 
@@ -36,7 +37,7 @@ def watch_folder(settings: Settings, *, as_json: bool, quiet: bool, verbose: boo
     counts = Counts(settings.root)
     with show(settings, counts, quiet=quiet, verbose=verbose, plain=plain) as shown:
 
-        def tell(told: Report | Progress) -> None:
+        def tell(told: Report | Progress | Standing) -> None:
             shown(told)
             if lines is not None and isinstance(told, Report) and not lines.take(told):
                 watcher.stop()
@@ -45,11 +46,27 @@ def watch_folder(settings: Settings, *, as_json: bool, quiet: bool, verbose: boo
         within_s = settings.grace_s + _LEAVE_S
         with told_by_signals(watcher.stop, watcher.abort, within_s=within_s) as came:
             summary = watcher.run()
+    if settings.once and not quiet:
+        say_stamped(tally(summary))
     if lines is not None and lines.trouble is not None:
         raise lines.trouble
     if signal.SIGINT in came:
         return EXIT_INTERRUPTED
     return summary.exit_code if settings.once else EXIT_OK
+
+
+def tally(summary: Summary) -> str:
+    """Return what a watcher did in one line, as :func:`vidsum.cli.watchpage.status_page` has it."""
+    from vidsum.wording import escaped, number
+
+    done = number(summary.done) + " done"
+    if summary.partial:
+        done += f" ({number(summary.partial)} partial)"
+    told = [done] if summary.done else []
+    for count, words in ((summary.quarantined, "quarantined"), (summary.left, "left")):
+        told += [f"{number(count)} {words}"] if count else []
+    why = escaped(summary.paused).rstrip(".")
+    return ": ".join(filter(None, [", ".join(told) or "nothing was to be done", why]))
 
 
 def retry_videos(folder: Path, names: tuple[Path, ...], *, done: bool = False) -> None:
@@ -68,7 +85,7 @@ def retry_videos(folder: Path, names: tuple[Path, ...], *, done: bool = False) -
     with contextlib.closing(Jobs(default_path(), root, uuid.uuid4().hex)) as jobs:
         finished = jobs.in_state("done")
         there = jobs.in_state("quarantined") | (finished if done else frozenset())
-        wanted = [_inside(root, name) for name in names]
+        wanted = [_inside(root, name, there | finished) for name in names]
         for name in wanted:
             if name not in there:
                 hint = "vidsum watch status FOLDER lists what is."
@@ -81,9 +98,12 @@ def retry_videos(folder: Path, names: tuple[Path, ...], *, done: bool = False) -
     say(f"queued again: {number(count)}" if count else f"nothing is {what}")
 
 
-def _inside(root: Path, name: Path) -> Path:
-    """Return a name as it is known: relative to the folder."""
-    return name.relative_to(root) if name.is_relative_to(root) else Path(name)
+def _inside(root: Path, name: Path, known: frozenset[Path]) -> Path:
+    """Return a name as it is known: relative to the folder; it may also be a path to there."""
+    path = Path(os.path.normpath(name.absolute()))
+    places = (path, path.parent.resolve() / path.name)
+    inside = [place.relative_to(root) for place in places if place.is_relative_to(root)]
+    return next((one for one in (name, *inside) if one in known), name)
 
 
 class Counts:
@@ -107,60 +127,7 @@ class Counts:
                 self._found = {
                     name: counts.get(name, 0) for name in ("queued", "done", "quarantined")
                 }
+                hooks = 0 if known is None else known.totals.hooks_due
+                if hooks:
+                    self._found["hook to run" if hooks == 1 else "hooks to run"] = hooks
         return self._found
-
-
-class JsonLines:
-    """One JSON object a line on stdout for each video that is done or quarantined."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.trouble: Exception | None = None
-        """Why stdout takes no more."""
-
-    def take(self, told: Report) -> bool:
-        """Write the line of a report that has one; return whether stdout takes more of them."""
-        from vidsum.cli.output import ReaderGone, write_stdout
-
-        if told.path is not None and told.kind in ("done", "quarantined") and not self.trouble:
-            try:
-                write_stdout(_line(self._fields(told.path, told.kind)))
-            except (ReaderGone, VidsumError) as exc:
-                self.trouble = exc
-        return self.trouble is None
-
-    def _fields(self, path: Path, kind: str) -> dict[str, Any]:
-        """Return what is known of a video; the jobs have it, for it was just settled."""
-        from vidsum.watch import status
-        from vidsum.watch.jobs import default_path
-        from vidsum.watch.placing import quarantine_folder
-
-        known = status.folder(default_path(), self._settings.root)
-        done = next((d for d in known.last_done if d.path == path), None) if known else None
-        bad = next((q for q in known.quarantined if q.path == path), None) if known else None
-        fields: dict[str, Any] = {
-            "folder": self._settings.root, "path": path, "status": kind, "results": [],
-            "note": "", "run_id": None, "sha256": None, "error": None, "exit_code": None,
-            "report": None,
-        }  # fmt: skip
-        if kind == "done" and done is not None:
-            fields |= {"status": "partial" if done.partial else "done", "note": done.note,
-                       "results": list(done.results), "run_id": done.run_id,
-                       "sha256": done.video_sha256}  # fmt: skip
-        elif kind == "quarantined" and bad is not None:
-            fields |= {"error": bad.why, "exit_code": bad.exit_code, "sha256": bad.sha256,
-                       "report": quarantine_folder(self._settings, path)}  # fmt: skip
-        return fields
-
-
-def _line(fields: dict[str, Any]) -> str:
-    from vidsum.data import SCHEMA_VERSION
-    from vidsum.wording import escape_controls, path_text
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, list):
-            return [plain(one) for one in value]
-        return path_text(value) if isinstance(value, str | Path) else value
-
-    told = {"schema_version": SCHEMA_VERSION} | {k: plain(v) for k, v in fields.items()}
-    return escape_controls(json.dumps(told, ensure_ascii=False)) + "\n"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
+from datetime import date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -14,6 +16,8 @@ from vidsum.errors import OptionError
 if TYPE_CHECKING:
     from vidsum.config import Options
     from vidsum.costs.journal import DayCaps, Spent
+    from vidsum.costs.ledger import Ledger
+    from vidsum.data import Entry
     from vidsum.watch.holding import Holder
     from vidsum.watch.status import FolderStatus
 
@@ -35,11 +39,27 @@ class Watched:
 
 
 @dataclass(frozen=True, slots=True)
+class Doubt:
+    """How sure it is what a day has spent in one unit.
+
+    ``at_most``: calls that count as the dearest they can be, as long as nothing better is known.
+    ``uncounted``: calls of which nobody knows even that. ``estimated``: calls whose cost was not
+    told by whoever took it.
+    """
+
+    at_most: int = 0
+    uncounted: int = 0
+    estimated: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Today:
-    """What the calls of all runs have spent today, and the caps on it that are known."""
+    """What counts against the day, of all runs together, and the caps on it that are known."""
 
     spent: Spent
     caps: DayCaps
+    usd: Doubt = Doubt()
+    cu: Doubt = Doubt()
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,10 +84,10 @@ def status(folder: Path | None, as_json: bool, config: Path | None) -> None:
 
         write_stdout(exact_json(_as_object(found, today)))
         return
-    from vidsum.cli.showing import print_page
+    from vidsum.cli.showing import on_terminal, print_page
     from vidsum.cli.watchpage import status_page
 
-    print_page(status_page(found, today))
+    print_page(status_page(found, today, piped=not on_terminal()))
 
 
 def known_folder(folder: Path) -> FolderStatus:
@@ -93,21 +113,21 @@ def _watched(known: FolderStatus, options: Options) -> Watched:
     from vidsum.watch.holding import holder
     from vidsum.watch.settings import Settings
 
-    held = holder(known.root)
-    held = held if held is not None and held.alive else None
+    left = holder(known.root)
+    held = left if left is not None and left.alive else None
     state, why = known.state, known.why
-    if state != "stopped" and (known.stale or held is None):
+    # a lock that is not there went with the folder: who was killed leaves one behind
+    if state != "stopped" and (known.stale or (left is not None and held is None)):
         state, why = "stopped", "the watcher ended without saying so"
     settings = Settings(known.root, options, known.place)
     return Watched(known, state, why, held, _reports(known, settings))
 
 
 def _reports(known: FolderStatus, settings: Any) -> dict[Path, Path]:
-    from vidsum.watch.placing import quarantine_folder
-    from vidsum.watch.quarantine import REPORT
+    from vidsum.cli.watchjson import report_of
 
-    places = {one.path: quarantine_folder(settings, one.path) / REPORT for one in known.quarantined}
-    return {path: place for path, place in places.items() if place.is_file()}
+    places = {one.path: report_of(settings, one.path) for one in known.quarantined}
+    return {path: place for path, place in places.items() if place is not None}
 
 
 def _today(options: Options) -> Today:
@@ -116,7 +136,46 @@ def _today(options: Options) -> Today:
 
     path = default_path()
     with Ledger.reading(path) as ledger:
-        return Today(ledger.spent_today(), caps_of(options).day)
+        return Today(ledger.spent_today(), caps_of(options).day, *doubts(ledger))
+
+
+def doubts(ledger: Ledger) -> tuple[Doubt, Doubt]:
+    """Return how sure the dollars and the compute units of today's calls are.
+
+    Raises: OutputError.
+    """
+    begun: dict[str, Entry] = {}
+    ends: dict[str, Entry] = {}
+    for line in ledger.entries(since=datetime.combine(date.today(), time.min)):
+        if line.kind == "call":
+            (begun if line.phase == "reserve" else ends)[line.call_id] = line
+    usd, cu = [], []
+    for call_id, line in begun.items():
+        end = ends.get(call_id)
+        if end is None:
+            usd.append(_Known(line.reserved_usd_nano))
+            cu.append(_Known(line.reserved_cu))
+        elif end.phase != "release":
+            usd.append(_Known(line.reserved_usd_nano, end.usd_nano, end.usd_origin))
+            cu.append(_Known(line.reserved_cu, end.cu, end.cu_origin))
+    return _doubt(usd), _doubt(cu)
+
+
+class _Known(NamedTuple):
+    """What is known of a call in one unit: the most it may cost, its cost, who says so."""
+
+    most: float | None
+    cost: float | None = None
+    origin: str | None = None
+
+
+def _doubt(calls: list[_Known]) -> Doubt:
+    unknown = [call for call in calls if call.cost is None]
+    return Doubt(
+        at_most=sum(bool(call.most) for call in unknown),
+        uncounted=sum(call.most is None and call.origin == "unknown" for call in unknown),
+        estimated=sum(call.cost is not None and call.origin == "estimated" for call in calls),
+    )
 
 
 def _as_object(found: list[Watched], today: Today) -> dict[str, Any]:
@@ -127,16 +186,19 @@ def _as_object(found: list[Watched], today: Today) -> dict[str, Any]:
             "cu": today.spent.cu,
             "max_usd_nano": today.caps.usd_nano,
             "max_cu": today.caps.cu,
+            "usd_calls": dataclasses.asdict(today.usd),
+            "cu_calls": dataclasses.asdict(today.cu),
         },
     }
 
 
 def _folder_object(one: Watched) -> dict[str, Any]:
-    from vidsum.watch.status import as_object
+    from vidsum.cli.watchjson import with_hex
 
-    told = as_object(one.known)
+    told = dataclasses.asdict(one.known)
     del told["owner"]
     told |= {"state": one.state, "why": one.why, "holder": one.holder}
-    for entry, quarantined in zip(told["quarantined"], one.known.quarantined, strict=True):
-        entry["report"] = one.reports.get(quarantined.path)
-    return told
+    told["quarantined"] = [entry | {"report": one.reports.get(entry["path"])}
+                           for entry in told["quarantined"]]  # fmt: skip
+    plain: dict[str, Any] = with_hex(told)
+    return plain

@@ -44,6 +44,17 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """What goes on besides the work on files; told when it changes.
+
+    ``waiting``: files that may yet become ready. ``hook``: the file whose hook runs.
+    """
+
+    waiting: int = 0
+    hook: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """What a watcher did. ``left`` are queued still; ``paused`` is why, when it ended so.
 
@@ -67,4 +78,4 @@ class Summary:
         return EXIT_PARTIAL if missing else EXIT_OK
 
 
-Tell = Callable[[Report | Progress], None]
+Tell = Callable[[Report | Progress | Standing], None]

@@ -28,7 +28,7 @@ from vidsum.watch.pauses import Pause, Pauses
 from vidsum.watch.prerequisites import check
 from vidsum.watch.problems import Problems
 from vidsum.watch.readiness import Changes, Readiness, still
-from vidsum.watch.reports import Kind, Progress, Report, Summary, Tell
+from vidsum.watch.reports import Kind, Progress, Report, Standing, Summary, Tell
 from vidsum.watch.scanning import Scan
 from vidsum.watch.settings import Settings
 from vidsum.watch.settling import Ended, Settling
@@ -61,6 +61,8 @@ class Watcher:
         self._scan: Scan | None = None
         self._changes: Changes | None = None
         self._ran: Ran | None = None
+        self._hook_of: Path | None = None
+        self._standing = Standing()
         self._gone = 0
         self._empty = ""
         self._beaten_s = self._noted_s = 0.0
@@ -186,6 +188,10 @@ class Watcher:
             self._claim()
         except OutputError as exc:
             self._pauses.halt(Halt("state", exc.message))
+        stands = Standing(0 if self._changes is None else self._changes.waiting, self._hook_of)
+        if stands != self._standing:
+            self._standing = stands
+            self._tell(stands)
 
     def _keep(self) -> None:
         """Keep lock and leases, and end workers that are stuck or have lost theirs."""
@@ -272,6 +278,7 @@ class Watcher:
             self._jobs.hook_ended(ran.finished.job_id, ran.trouble)
             self._ran = None
             self._hooks.ended()
+            self._hook_of = None
             if ran.trouble:
                 path = ran.finished.video.relative_to(self._settings.root)
                 self._say("hook-failed", ran.trouble, path)
@@ -279,6 +286,7 @@ class Watcher:
             return
         for job_id, path, done in self._jobs.hooks_due()[:1]:
             video = self._settings.root / path
+            self._hook_of = path
             self._hooks.start(Finished(job_id, video, done.results, done.partial))
 
     def _claim(self) -> None:

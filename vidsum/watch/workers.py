@@ -17,7 +17,7 @@ from typing import IO, Final
 
 import vidsum
 from vidsum.errors import BackendFailed
-from vidsum.events import Event, StageAdvanced, StageStarted
+from vidsum.events import Event
 from vidsum.watch import outcomes
 from vidsum.watch.job import Again, Job
 from vidsum.watch.messages import (
@@ -31,6 +31,7 @@ from vidsum.watch.messages import (
     send,
 )
 from vidsum.watch.settings import Settings
+from vidsum.watch.stages import Stages
 from vidsum.wording import escaped
 
 _LAST_WORDS_BYTES: Final = 4096
@@ -64,6 +65,7 @@ class Worker:
     def __init__(self, order: Order, post: Post) -> None:
         """Start it. Raises: BackendFailed when the system starts no more processes."""
         self.job = order.job
+        self._stages = Stages()
         self.stage = ""
         """What it is doing, for people."""
         self.sha256: str | None = None
@@ -111,11 +113,8 @@ class Worker:
 
     def note(self, event: Event) -> None:
         """Take note of how far it is."""
-        match event:
-            case StageStarted(stage):
-                self.stage = stage
-            case StageAdvanced(stage, done, total):
-                self.stage = f"{stage}: {done:.0f}{f' of {total:.0f}' if total else ''}"
+        self._stages.take(event)
+        self.stage = self._stages.words()
 
     def ask_to_end(self) -> None:
         """Have it end soon; what it has found is kept."""
