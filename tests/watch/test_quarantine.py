@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,9 @@ def test_any_name_has_its_report(tmp_path: Path, raw: bytes) -> None:
     report = (folder / "report.txt").read_text("utf-8")
     assert report.splitlines()[2] == "Why:        It is a playlist."
     assert "\u202e" not in report
+    plain = raw.isascii() and raw.decode().isprintable()
+    command = f"vidsum watch retry {tmp_path}"
+    assert (f"{command} {shlex.quote(raw.decode())}\n" if plain else command) in report
     quarantine.remove(settings, Path(os.fsdecode(raw)))
     assert list(tmp_path.iterdir()) == []
 

@@ -47,11 +47,12 @@ def _folder(one: Watched, now_s: float, piped: bool) -> Iterator[Block]:
                 for r in known.running]  # fmt: skip
         yield from _table(("under way", "with", "since"), rows, piped, figures=1)
     if known.waiting:
-        rows = [(_name(w.path), escaped(w.why) or "it was broken off", _at(w.due_s, now_s))
+        rows = [(_name(w.path), _why(w.why, known) or "it was broken off", _at(w.due_s, now_s))
                 for w in known.waiting]  # fmt: skip
         yield from _table(("tried again", "why", "when"), rows, piped)
     if known.quarantined:
-        rows = [(_name(q.path), escaped(q.why), _report(one, q.path)) for q in known.quarantined]
+        rows = [(_name(q.path), _why(q.why, known), _report(one, q.path))
+                for q in known.quarantined]  # fmt: skip
         more = known.counts["quarantined"] - min(_MOST_ROWS, len(rows))
         yield from _table(("quarantined", "why", "report"), rows, piped, more=more)
     if known.hooks_failed:
@@ -121,6 +122,11 @@ def _fitting(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> tuple[tu
 
 def _name(path: Path | str) -> str:
     return shortened(name_cell(path), _NAME_CELLS)
+
+
+def _why(why: str, known: FolderStatus) -> str:
+    """Return a reason without the folder's path, which stands above."""
+    return escaped(why.replace(f"{shown(known.root)}/", ""))
 
 
 def _report(one: Watched, path: Path) -> str:

@@ -91,7 +91,7 @@ def _text(settings: Settings, case: Case) -> str:
         f"Last try:   {_time(case.last_s)}",
         f"vidsum:     {vidsum.__version__}",
         "",
-        f"To try it again: vidsum watch retry {_quoted(settings.root)}",
+        f"To try it again: vidsum watch retry {_quoted(settings.root)}{_argument(case.seen.path)}",
         "It is also tried again by itself when the file changes.",
     ]
     return "\n".join(lines) + "\n"
@@ -131,6 +131,11 @@ def _is_utf8(raw: bytes) -> bool:
 
 def _one_line(text: str) -> str:
     return " ".join(path_text(text).split())
+
+
+def _argument(path: Path) -> str:
+    """Return a name for a command line; nothing, which stands for all, where it cannot be shown."""
+    return f" {_quoted(path)}" if shown(path) == str(path) else ""
 
 
 def _quoted(path: Path) -> str:
