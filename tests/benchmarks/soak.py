@@ -4,7 +4,8 @@
 
 A real ``vidsum watch`` with two workers and a provider on loopback that counts its calls. Memory
 and open files are the watcher's own (Linux: /proc), sampled every second; growth is the median of
-the last tenth of the time against the median of the tenth after warm-up (the first quarter). In
+the last tenth of the time against the median of the tenth after warm-up (the first quarter). Each
+worker has three files open, so the fewest and the most of those tenths are told. In
 the end the ledger's settled calls must be the provider's, no call may end twice, and each video
 that is still there must have one whole result.
 """
@@ -174,9 +175,11 @@ def main() -> None:
     end_s = samples[-1][0]
     warm = [s for s in samples if WARM_SHARE * end_s <= s[0] < (WARM_SHARE + WINDOW_SHARE) * end_s]
     last = [s for s in samples if s[0] >= (1 - WINDOW_SHARE) * end_s]
-    for name, column in (("memory MB", 1), ("open files", 2)):
-        then, now = (statistics.median(s[column] for s in part) for part in (warm, last))
-        print(f"{name}: {then:.1f} after warm-up, {now:.1f} at the end ({now / then - 1:+.1%})")
+    then, now = (statistics.median(s[1] for s in part) for part in (warm, last))
+    print(f"memory MB: {then:.1f} after warm-up, {now:.1f} at the end ({now / then - 1:+.1%})")
+    few, many = ([(min(files), max(files)) for files in ([s[2] for s in part] for part in
+                 (warm, last))])  # fmt: skip
+    print(f"open files: {few[0]} to {few[1]} after warm-up, {many[0]} to {many[1]} at the end")
 
 
 if __name__ == "__main__":
