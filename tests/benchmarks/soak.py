@@ -177,9 +177,9 @@ def main() -> None:
     last = [s for s in samples if s[0] >= (1 - WINDOW_SHARE) * end_s]
     then, now = (statistics.median(s[1] for s in part) for part in (warm, last))
     print(f"memory MB: {then:.1f} after warm-up, {now:.1f} at the end ({now / then - 1:+.1%})")
-    few, many = ([(min(files), max(files)) for files in ([s[2] for s in part] for part in
-                 (warm, last))])  # fmt: skip
-    print(f"open files: {few[0]} to {few[1]} after warm-up, {many[0]} to {many[1]} at the end")
+    for when, part in (("after warm-up", warm), ("at the end", last)):
+        files = [s[2] for s in part]
+        print(f"open files {when}: {min(files)} to {max(files)}")
 
 
 if __name__ == "__main__":
