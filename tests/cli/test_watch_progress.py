@@ -226,6 +226,7 @@ def test_the_first_signal_asks_and_the_second_one_ends() -> None:
         return call
 
     before = signal.getsignal(signal.SIGTERM)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
     with told_by_signals(noted("stop"), noted("abort"), within_s=60) as signals:
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
             os.kill(os.getpid(), number)
@@ -233,6 +234,7 @@ def test_the_first_signal_asks_and_the_second_one_ends() -> None:
     assert calls == ["stop", "abort", "abort"]
     assert signals == [signal.SIGTERM, signal.SIGHUP, signal.SIGINT]
     assert signal.getsignal(signal.SIGTERM) is before
+    signal.signal(signal.SIGHUP, hangup)
 
 
 @pytest.mark.parametrize("signals", [1, 2])

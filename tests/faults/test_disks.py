@@ -146,7 +146,8 @@ def test_an_output_folder_where_nothing_can_be_made(desk: Desk) -> None:
     assert desk.asked == 0
 
 
-@pytest.mark.parametrize("parent", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("parent", [False, True])
 def test_an_output_folder_that_is_removed_meanwhile(desk: Desk, parent: bool) -> None:
     """It is made again, but the folders above it are not: a disk that is gone has none."""
     folder = desk.out
@@ -188,7 +189,8 @@ def test_files_that_may_not_grow(desk: Desk) -> None:
 
 
 @needs_mounts
-@pytest.mark.parametrize("midway", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("midway", [False, True])
 def test_a_state_folder_that_is_full(desk: Desk, midway: bool) -> None:
     """The run goes on, says that it is not recorded and that nothing is kept, each once."""
     with Disk(desk.home, "size=1m") as disk:
@@ -211,7 +213,8 @@ def test_a_state_folder_that_is_full(desk: Desk, midway: bool) -> None:
 
 
 @needs_mounts
-@pytest.mark.parametrize("midway", [pytest.param(False, marks=pytest.mark.slow), True])
+@pytest.mark.slow
+@pytest.mark.parametrize("midway", [False, True])
 def test_a_state_folder_that_is_full_under_a_cap_a_day(desk: Desk, midway: bool) -> None:
     """What a day spent cannot be known then: nothing more is asked."""
     cap = ("-q", "--max-usd-per-day", "5")

@@ -18,7 +18,7 @@ from watched import CALL_NANO, Watched, kill_all, small_film, wait_until, watche
 KILLS = int(os.environ.get("VIDSUM_TEST_KILLS", "40"))
 """How many random kills: README.md beside this file has the figures of 200."""
 ONE_AT_A_TIME = ("--format", "json", "--format", "md", "--api-requests", "1", "-q")
-SOME = ("ledger.settle.before", "output.replaced")
+SOME = ("output.replaced",)
 """Places that the default tests kill at; the slow ones take all."""
 
 

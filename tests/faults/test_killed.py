@@ -15,8 +15,7 @@ from scripted_provider import ScriptedProvider
 
 ASKED = 6
 """What a run that is not disturbed asks: three captions, a summary, a look, the summary revised."""
-FEW = ("call.answered@2=kill", "store.put.before@2=kill", "ledger.settle.before@3=kill",
-       "output.before=kill", "ledger.close_run.before=kill")  # fmt: skip
+FEW = ("store.put.before@2=kill", "ledger.settle.before@3=kill", "output.before=kill")
 
 
 class Place:

@@ -83,6 +83,7 @@ def test_each_file_exactly_once_whatever_happens_to_it(tmp_path: Path) -> None:
         assert place.leftovers() == []
 
 
+@pytest.mark.slow
 def test_a_folder_that_disappears_and_comes_back(tmp_path: Path) -> None:
     film = small_film(tmp_path / "film.mp4", 1, shots=2)
     with watched(tmp_path, "--format", "json") as place:

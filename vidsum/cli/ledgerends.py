@@ -21,6 +21,7 @@ _FAILED: Final = {
     "RequestTooLong": "request too long",
     "BudgetReached": "cap reached",
     "OutputError": "result not written",
+    "FolderHeld": "folder held by another watcher",
 }
 _SENTENCES: Final = {
     "ok": "It ended well.",
