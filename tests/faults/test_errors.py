@@ -15,6 +15,9 @@ from scripted_provider import ScriptedProvider
 from vidsum import failpoints
 from vidsum.cli.main import run
 
+pytestmark = pytest.mark.slow
+"""With the others of their kind in the default run these would take it over ten minutes."""
+
 ASKED = 6
 Run = Callable[..., tuple[int, str]]
 

@@ -29,6 +29,9 @@ from vidsum.pipeline.keeping import watch
 from vidsum.store.content import default_path
 from vidsum.transcribers import remote
 
+pytestmark = pytest.mark.slow
+"""With the others of their kind in the default run these would take it over ten minutes."""
+
 HERE: dict[str, Any] = {
     "tier": "lite", "transcriber": "whisper", "speech_model": str(WHISPER), "threads": 1,
     "gpu_layers": 0,

@@ -23,7 +23,7 @@ from vidsum.watch import status
 from vidsum.watch.jobs import default_path
 from vidsum.watch.reports import Report
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.slow]
 
 
 def remote(url: str, **more: Any) -> Options:

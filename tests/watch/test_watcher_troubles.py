@@ -20,7 +20,7 @@ from vidsum.watch.jobs import Jobs, default_path
 from vidsum.watch.names import LOCK, QUARANTINE
 from vidsum.watch.reports import Report
 
-pytestmark = pytest.mark.usefixtures("impatient")
+pytestmark = [pytest.mark.usefixtures("impatient"), pytest.mark.slow]
 AT_NIGHT = 10**18
 
 
@@ -54,8 +54,8 @@ def test_a_lock_that_another_watcher_took_ends_this_one(
     with theirs.open("w") as file, running(settings(root)) as watch:
         watch.until_told("started", "a.mp4")
         fcntl.flock(file, fcntl.LOCK_EX)
-        Jobs(default_path(), root, "the other").say("watching")
         theirs.replace(root / LOCK)
+        Jobs(default_path(), root, "the other").say("watching")
         watch.thread.join(60)
         assert isinstance(watch.error, FolderHeld)
         watch.error = None
