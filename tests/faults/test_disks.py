@@ -14,6 +14,9 @@ from faults.killing import Books, Ended, books, ended, leftovers, vidsum
 from faults.sites import PRICES, Faulty, options_for, site_of, video_for
 from scripted_provider import Answer, Call, ScriptedProvider
 
+pytestmark = pytest.mark.slow
+"""With the others of their kind in the default run these would take it over ten minutes."""
+
 ASKED = 6
 needs_mounts = pytest.mark.skipif(mounting() is None, reason="nothing may be mounted here")
 

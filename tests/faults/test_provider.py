@@ -26,6 +26,9 @@ from vidsum.backends import connection
 from vidsum.backends.retrying import Retrying
 from vidsum.cli.main import run
 
+pytestmark = pytest.mark.slow
+"""With the others of their kind in the default run these would take it over ten minutes."""
+
 REFUSED: Final = frozenset(("429", "429 wait", "429 long wait", "no key", "no credit"))
 """Nobody works for these: they cost nothing, and the ledger says so."""
 PASSING: Final = ("429", "429 wait", "500", "503", "hang", "reset", "truncated", "trickle")
