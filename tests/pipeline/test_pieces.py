@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from footage import film
+from gathered import Gathered
 from models import MMPROJ, VLM
 from PIL import Image as Pillow
 from PIL import ImageDraw, ImageFont
@@ -87,21 +88,8 @@ def remote(provider: ScriptedProvider, **more: object) -> dict[str, object]:
                    "api_requests": 1} | more  # fmt: skip
 
 
-class Done:
+class Done(Gathered):
     """A run that has gathered what it could."""
-
-    def __init__(self, path: Path, hook: Callable[[Event], None] | None = None,
-                 **options: object) -> None:  # fmt: skip
-        self.events: list[Event] = []
-        self._hook = hook
-        self.run = api.start(path, Options(**options), self._listen)  # type: ignore[arg-type]
-        with api.finishing(self.run):
-            self.evidence = api.extract(self.run)
-
-    def _listen(self, event: Event) -> None:
-        self.events.append(event)
-        if self._hook is not None:
-            self._hook(event)
 
     @property
     def captions(self) -> list[Caption | None]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from footage import film, srt
+from gathered import Gathered
 from models import MMPROJ, VLM, WHISPER
 from models.text_gguf import text_gguf
 from scenes import Scene, random_scenes
@@ -72,21 +73,8 @@ def spoken(made: Path, tmp_path: Path) -> Path:
     return spoken_video(tmp_path / "spoken.mp4", SPOKEN, 17.0, picture=made)
 
 
-class Done:
+class Done(Gathered):
     """A run that has gathered its evidence."""
-
-    def __init__(self, path: Path, hook: Callable[[Event], None] | None = None,
-                 **options: object) -> None:  # fmt: skip
-        self.events: list[Event] = []
-        self._hook = hook
-        self.run = api.start(path, Options(**options), self._listen)  # type: ignore[arg-type]
-        with api.finishing(self.run):
-            self.evidence = api.extract(self.run)
-
-    def _listen(self, event: Event) -> None:
-        self.events.append(event)
-        if self._hook is not None:
-            self._hook(event)
 
     @property
     def lines(self) -> tuple[Entry, ...]:

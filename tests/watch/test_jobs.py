@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from still_clock import Clock
 
 import vidsum.db
 from vidsum.db import connect, transaction
@@ -34,16 +35,6 @@ from vidsum.watch.jobs_steps import CAP_WAIT_S, LONGEST_WAIT_S, backoff_s, orpha
 
 ROOT = Path("/films")
 DONE = Done((Path("/films/talk.mp4.vidsum.md"),), "run-1", "ab" * 32)
-
-
-class Clock:
-    """A clock that stands still until somebody moves it."""
-
-    def __init__(self) -> None:
-        self.now_s = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

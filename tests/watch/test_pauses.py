@@ -5,19 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from still_clock import Clock
 
 from vidsum.config import Options
 from vidsum.watch import pauses
 from vidsum.watch.messages import Cause, Halt
 from vidsum.watch.pauses import Pause, Pauses
 from vidsum.watch.settings import Settings
-
-
-class Clock:
-    now_s = 1_800_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 @pytest.fixture

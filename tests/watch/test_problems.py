@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
+from still_clock import Clock
+
 from vidsum.watch.problems import AWAY_S, MOST_TOLD, Problems
-
-
-class Clock:
-    now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def test_a_line_is_told_once_and_again_when_it_was_away() -> None:
     told: list[str] = []
-    clock = Clock()
+    clock = Clock(100.0)
     problems = Problems(told.append, clock)
     for _ in range(5):
         problems.take("scan", ["a", "b"])
@@ -32,7 +27,7 @@ def test_a_line_is_told_once_and_again_when_it_was_away() -> None:
 
 def test_one_source_does_not_end_what_another_has_found() -> None:
     told: list[str] = []
-    clock = Clock()
+    clock = Clock(100.0)
     problems = Problems(told.append, clock)
     for _ in range(3):
         problems.take("scan", ["a"])
@@ -43,7 +38,7 @@ def test_one_source_does_not_end_what_another_has_found() -> None:
 
 def test_thousands_are_told_in_a_few_lines() -> None:
     told: list[str] = []
-    problems = Problems(told.append, Clock())
+    problems = Problems(told.append, Clock(100.0))
     lines = [f"file {number} waits" for number in range(5_000)]
     for _ in range(3):
         problems.take("scan", lines)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from still_clock import Clock
 
 from vidsum.watch.job import Seen
 from vidsum.watch.readiness import Changes, Readiness, still
@@ -19,16 +20,9 @@ TALK = Seen(Path("talk.mp4"), 10, 1_000, 7)
 SETTLE_S = 5.0
 
 
-class Clock:
-    now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture
@@ -189,7 +183,7 @@ class Folder(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = Clock()
+        self.clock = Clock(100.0)
         self.readiness = Readiness(SETTLE_S, self.clock)
         self.there: dict[Path, Seen] = {}
         self.known: dict[Path, Seen] = {}

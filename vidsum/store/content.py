@@ -67,7 +67,7 @@ class Store:
     No method raises for the file's sake. After the first failure ``trouble`` says what is wrong
     and what to do, and the file is left alone; one that was locked is tried again after a while.
     The file is open only while something is read or written: measured (ext4, 720 bodies of a
-    caption's size), opening it each time makes 1.05 ms of a put's 0.81 and 0.10 of a get's 0.006.
+    caption's size), a put takes 1.05 ms and a get 0.10 ms; with the file held open, 0.81 and 0.006.
     """
 
     def __init__(self, path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import time
 from collections.abc import Mapping
@@ -15,7 +14,6 @@ from vidsum.db import connect, refusals
 from vidsum.watch import jobs_schema as sql
 from vidsum.watch.job import State
 from vidsum.watch.jobs import Quarantined, quarantined_of
-from vidsum.wording import path_text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -143,12 +141,6 @@ def folder(path: Path, root: Path, *, now_s: float | None = None) -> FolderStatu
     return found[0] if found else None
 
 
-def as_object(status: FolderStatus) -> dict[str, Any]:
-    """Return a folder as plain dicts, lists, strings and numbers, paths as ``path_text``."""
-    plain: dict[str, Any] = _plain(dataclasses.asdict(status))
-    return plain
-
-
 def _read(
     path: Path, query: str, values: tuple[object, ...], now_s: float | None
 ) -> tuple[FolderStatus, ...]:
@@ -205,11 +197,3 @@ def _quarantined(db: sqlite3.Connection, number: int) -> tuple[Quarantined, ...]
 
 def _path(raw: bytes) -> Path:
     return Path(os.fsdecode(raw))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    return path_text(value) if isinstance(value, Path) else value
