@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import vidsum
 from vidsum.data import Answer, Bought, Bundle, Evidence, Result, Summary
-from vidsum.errors import VidsumError
+from vidsum.errors import VidsumError, interrupt_behind
 from vidsum.events import Listener, ignore
 
 if TYPE_CHECKING:
@@ -96,11 +96,12 @@ def finishing(run: Run) -> Iterator[None]:
     """Close a run's account when the block ends, however it ends."""
     try:
         yield
-    except VidsumError as exc:
-        run.finish(f"failed: {type(exc).__name__}")
-        raise
     except BaseException as exc:
-        run.finish("interrupted" if isinstance(exc, KeyboardInterrupt) else "failed: a bug")
+        if (interrupt := interrupt_behind(exc)) is not None:
+            run.finish("interrupted")
+            raise interrupt from None
+        known = isinstance(exc, VidsumError)
+        run.finish(f"failed: {type(exc).__name__ if known else 'a bug'}")
         raise
     run.finish()
 

@@ -32,6 +32,23 @@ EXIT_PARTIAL = 7
 EXIT_INTERRUPTED = 130
 
 
+def interrupt_behind(exc: BaseException) -> KeyboardInterrupt | None:
+    """Return the interrupt that an error is, or came of; None where there was none.
+
+    A library that Ctrl-C hits while it cleans up may raise an error of its own in its place.
+    """
+    behind: list[BaseException | None] = [exc]
+    seen: set[int] = set()
+    while behind:
+        one = behind.pop()
+        if isinstance(one, KeyboardInterrupt):
+            return one
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            behind += one.__cause__, one.__context__
+    return None
+
+
 class VidsumError(Exception):
     """An error with a one-line message and, where one is known, the user's next step.
 

@@ -162,7 +162,7 @@ def test_interrupting_ends_the_run_and_its_decoder(talk: Path, tmp_path: Path) -
     time.sleep(1.0)
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == 130, err
     told = "what was found so far is kept: run it again, and it goes on"
     assert err.splitlines()[-1] == f"vidsum: interrupted; {told}"
     assert "Traceback" not in err

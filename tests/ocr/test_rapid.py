@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -81,6 +83,28 @@ def test_places_are_shares_of_the_picture_at_any_size(
     (line,) = reader.read(frame(image)).lines
     assert line.text == "Right below"
     assert (line.left, line.top) == pytest.approx((400 / 640, 285 / 360), abs=0.03)
+
+
+@pytest.mark.usefixtures("reader")  # what is loaded once for all is loaded
+def test_an_interrupt_while_its_models_load_is_an_interrupt() -> None:
+    image = slide()
+    RapidReader().read(frame(image))
+
+    def read(interrupt_s: float = 0.0) -> None:
+        signal.setitimer(signal.ITIMER_REAL, interrupt_s)
+        RapidReader().read(frame(image))
+
+    begun = time.monotonic()
+    read()
+    whole_s = time.monotonic() - begun
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for share in (0.01, 0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3):
+            with pytest.raises(KeyboardInterrupt):
+                read(share * whole_s)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_light_text_on_dark_is_read(reader: RapidReader) -> None:

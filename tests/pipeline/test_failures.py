@@ -15,6 +15,7 @@ from scripted_backends import ScriptedCaptioner, ScriptedTranscriber, put_in_pla
 from vidsum import api
 from vidsum.captioners.protocol import CaptionRequest
 from vidsum.config import Options
+from vidsum.costs.ledger import Ledger, default_path
 from vidsum.data import Caption, Segment, Transcript
 from vidsum.errors import BackendFailed, BackendMissing, MediaError, OptionError, VidsumError
 from vidsum.events import Event, StageAdvanced, StageStarted
@@ -210,3 +211,23 @@ def test_an_interruption_does_not_wait_for_a_model(talk: Path) -> None:
         process.kill()
     assert process.returncode == 130, err
     assert "interrupted; what was found so far is kept" in err.splitlines()[-1]
+
+
+def test_an_error_that_an_interrupt_became_is_an_interrupt(talk: Path) -> None:
+    def stop(event: Event) -> None:
+        # Python raises interrupts in the main thread only.
+        if isinstance(event, StageStarted) and event.stage == "looking":
+            try:
+                try:
+                    raise KeyboardInterrupt
+                finally:
+                    raise AttributeError  # as a library's cleaning up may
+            except AttributeError as exc:
+                raise BROKEN from exc
+
+    run = run_of(talk, stop)
+    with pytest.raises(KeyboardInterrupt), api.finishing(run):
+        api.extract(run)
+    with Ledger(default_path()) as ledger:
+        entries = list(ledger.entries(run_id=run.meter.book.identity.run_id))
+    assert [one.status for one in entries if one.kind == "run"] == [None, "interrupted"]

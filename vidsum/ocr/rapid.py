@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -104,12 +105,20 @@ def _load_engine() -> Any:
         "Rec.model_path": _model(folder, _RECOGNISER),
     }
     keep_onnx_quiet()
-    try:
-        from rapidocr import RapidOCR
+    # Ctrl-C is raised in the main thread only. Raised inside omegaconf, which RapidOCR reads its
+    # settings with, it can come out as an AttributeError of omegaconf's cleaning up.
+    with ThreadPoolExecutor(1, "rapidocr") as apart:
+        starting = apart.submit(_start, params)
+        try:
+            return starting.result()
+        except Exception as exc:
+            raise BackendFailed(f"RapidOCR does not start: {exc}", _HINT) from exc
 
-        return RapidOCR(params=params)
-    except Exception as exc:
-        raise BackendFailed(f"RapidOCR does not start: {exc}", _HINT) from exc
+
+def _start(params: dict[str, Any]) -> Any:
+    from rapidocr import RapidOCR
+
+    return RapidOCR(params=params)
 
 
 def _model(folder: Path, pattern: str) -> str:
