@@ -22,6 +22,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("captioners", "transcribers", "ocr", "timeline", "reasoner", "renderers"),
     ("planner",),
     ("pipeline",),
+    ("broll",),
     ("api",),
     ("watch",),
     ("cli",),
@@ -34,7 +35,8 @@ ROW_MATES_ALLOWED = {("data", "__init__"), ("config", "registry"), ("registry", 
 HEAVY = (
     "av", "numpy", "rich", "cv2", "rapidocr", "onnxruntime", "faster_whisper", "ctranslate2",
     "pydantic", "jinja2", "tiktoken", "openai", "genai_prices", "pysubs2", "PIL", "platformdirs",
-    "huggingface_hub", "llama_cpp", "httpx", "keyring", "sqlite3",
+    "huggingface_hub", "llama_cpp", "httpx", "keyring", "sqlite3", "stable_diffusion_cpp",
+    "opentimelineio", "tomlkit", "c2pa",
 )  # fmt: skip
 MODULE_LINES, FUNCTION_LINES = 400, 50
 BANNED_NAMES = {"utils", "util", "helpers", "helper", "manager", "common", "misc"}
@@ -86,7 +88,7 @@ def row_faults(module: str, tree: ast.Module) -> list[str]:
     return faults
 
 
-OWN_PROCESSES = {"vidsum.media.child", "vidsum.watch.worker"}
+OWN_PROCESSES = {"vidsum.media.child", "vidsum.watch.worker", "vidsum.broll.engines.painter"}
 """They talk to their parents through stdin and stdout, and end by themselves."""
 
 

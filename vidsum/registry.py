@@ -64,6 +64,11 @@ STAGES: Mapping[str, Mapping[str, Backend]] = {
         "remote": Backend("vidsum.reasoner.remote", "api"),
         "extractive": Backend("vidsum.reasoner.extractive"),
     },
+    "generator": {
+        "local": Backend("vidsum.broll.engines.local", "local", "broll"),
+        "remote": Backend("vidsum.broll.engines.remote", "api"),
+        "none": Backend("vidsum.broll.engines.none"),
+    },
 }
 """In each stage the better backend stands first, but the sources of words: there the cheapest
 does, for subtitles cost nothing and beat every recogniser."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidsum.cli.options import (
+    BROLL,
     ONLY_PAGES,
     WRITING,
     common_options,
@@ -26,7 +27,7 @@ _ENTRIES = {"speech": "of speech", "text": "of text on screen", "caption": "of p
 
 @click.command()
 @click.argument("video", type=click.Path(path_type=Path, readable=False))
-@video_options(without=ONLY_PAGES | WRITING)
+@video_options(without=ONLY_PAGES | WRITING | BROLL)
 @click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path),
               help="Write to this file instead of stdout.")  # fmt: skip
 @common_options

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidsum.cli.options import (
+    BROLL,
     ONLY_PAGES,
     common_options,
     options_in_force,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
               help="The model on both sides of --compare, at --reason-api if that is given. "
               "Default: the one that would write the summary at a provider, else "
               "gemini-2.5-flash.")  # fmt: skip
-@video_options(without=ONLY_PAGES)
+@video_options(without=ONLY_PAGES | BROLL)
 @click.option("--json", "as_json", is_flag=True,
               help="Everything known, as one JSON object; what is unknown is null.")  # fmt: skip
 @common_options

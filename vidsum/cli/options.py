@@ -23,9 +23,14 @@ out."""
 ENGINES = frozenset({
     "tier", "ocr", "transcriber", "captioner", "reasoner", "caption_model", "mmproj",
     "speech_model", "reason_model", "threads", "gpu_layers", "api", "caption_api", "speech_api",
-    "reason_api",
+    "reason_api", "generator", "image_model", "image_encoder", "image_decoder", "image_api",
 })  # fmt: skip
 """Options that say which engines work."""
+BROLL = frozenset({
+    "generator", "image_model", "image_encoder", "image_decoder", "image_api", "image_timeout_s",
+    "image_steps", "scenes", "variations", "ref",
+})  # fmt: skip
+"""Options of generated B-roll: commands that make none leave them out."""
 
 
 def video_options(

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vidsum.cli.group import FolderGroup, UnnamedCommand
-from vidsum.cli.options import common_options, config_file, options_in_force, video_options
+from vidsum.cli.options import BROLL, common_options, config_file, options_in_force, video_options
 from vidsum.cli.watchoptions import KEYS, settings_in_force, watch_options
 from vidsum.cli.watchstatus import status
 from vidsum.errors import FolderHeld
@@ -27,7 +27,7 @@ _FOLDER = click.argument("folder", type=click.Path(path_type=Path, readable=Fals
               help="One JSON object a line on stdout for each video that is done or "
               "quarantined.")  # fmt: skip
 @common_options
-@video_options(without=frozenset({"format"}))
+@video_options(without=BROLL | {"format"})
 @click.pass_context
 def watch_it(ctx: click.Context, /, folder: Path, once: bool, as_json: bool, config: Path | None,
              quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip

@@ -187,6 +187,38 @@ class Options:
     reason_api: str | None = _option(
         None, api_address, "The same for the summary alone. Default: --api.", metavar="URL"
     )
+    generator: str | None = _engine("generator", "Who makes pictures for B-roll")
+    image_model: str | None = _option(
+        None, words,
+        "Model that makes pictures: a name from vidsum models list, a folder with its files, the "
+        "file of its diffusion weights, or a provider's name for it.", metavar="MODEL",
+    )  # fmt: skip
+    image_encoder: Path | None = _option(
+        None, file, "Text encoder that goes with --image-model FILE.", metavar="FILE"
+    )
+    image_decoder: Path | None = _option(
+        None, file, "Autoencoder that goes with --image-model FILE.", metavar="FILE"
+    )
+    image_api: str | None = _option(
+        None, api_address, "As --api, for made pictures alone. Default: --api.", metavar="URL"
+    )
+    image_timeout_s: float = _option(
+        600.0, above_zero,
+        "Seconds after which a picture counts as failed; whether a provider bills it is then not "
+        "known, and it is not asked for again by itself.", metavar="SECONDS",
+    )  # fmt: skip
+    image_steps: int | None = _option(
+        None, counting, "Sampling steps of a picture. Default: what the model wants.", metavar="N"
+    )
+    scenes: int = _option(4, counting, "How many scenes to plan B-roll for.", metavar="N")
+    variations: int = _option(
+        3, counting, "How many pictures to make of each scene, to choose from.", metavar="N"
+    )
+    ref: str = _option(
+        "auto", one_of("auto", "none"),
+        "Whether frames of the video steer the pictures: auto needs a model that takes them, none "
+        "leaves them out.", choices=("auto", "none"),
+    )  # fmt: skip
     api_requests: int = _option(
         4, counting, "How many requests for descriptions are under way at once.", metavar="N"
     )
@@ -234,7 +266,8 @@ class Options:
         return self.interval_s / 4 if self.tolerance_s is None else self.tolerance_s
 
     def api_for(self, task: str) -> str:
-        """Return the provider or base URL for a task: ``caption``, ``speech`` or ``reason``."""
+        """Return the provider or base URL for a task: ``caption``, ``speech``, ``reason`` or
+        ``image``."""
         return getattr(self, f"{task}_api") or self.api or "openai"
 
     def wants_remote(self, task: str) -> bool:
@@ -246,9 +279,9 @@ class Options:
             return True
         if self.api is None:
             return False
-        named = [self.caption_model, self.speech_model, self.reason_model]
+        named = [self.caption_model, self.speech_model, self.reason_model, self.image_model]
         return getattr(self, f"{task}_model") is not None or (
-            task == "reason" and named == [None] * 3
+            task == "reason" and named == [None] * 4
         )
 
 

@@ -12,10 +12,11 @@ from vidsum.errors import BackendMissing
 from vidsum.registry import Readiness
 
 WORDS = {"transcriber": "speech", "reader": "text on screen", "captioner": "pictures",
-         "reasoner": "summary"}  # fmt: skip
+         "reasoner": "summary", "generator": "B-roll"}  # fmt: skip
 """What each stage is about, as a user says it."""
 TASKS = {"transcriber": "speech", "captioner": "caption", "reasoner": "reason"}
-"""What the model of each stage is for, as options and catalogue say it."""
+"""What the model of each stage of a run is for, as options and catalogue say it."""
+_MODELS = TASKS | {"generator": "image"}
 _PULL = re.compile(r"Get one: (vidsum models pull \w+) --for (\w+)")
 
 
@@ -155,14 +156,14 @@ def _auto(stage: str, options: Options) -> list[str]:
     Nothing leaves the machine unless a provider was named for it: a key that lies about in the
     environment is no order to spend money.
     """
-    if stage in TASKS and options.wants_remote(TASKS[stage]):
+    if stage in _MODELS and options.wants_remote(_MODELS[stage]):
         return list(registry.of_tier(stage, "api")[:1])
     return [*registry.of_tier(stage, "local"), *registry.of_tier(stage, "lite")]
 
 
 def _model_named(stage: str, options: Options) -> bool:
     """Say whether the user named a model for a stage: then another one will not do."""
-    return stage in TASKS and getattr(options, f"{TASKS[stage]}_model") is not None
+    return stage in _MODELS and getattr(options, f"{_MODELS[stage]}_model") is not None
 
 
 def sources(recogniser: Choice, options: Options) -> tuple[Choice, ...]:

@@ -1,0 +1,1 @@
+"""Generated B-roll: from a summary to pictures and clips that illustrate it."""

@@ -1,0 +1,1 @@
+"""Who makes pictures: a model on this machine, or a provider."""
