@@ -114,6 +114,7 @@ READ_THE_ENVIRONMENT = {
     "vidsum.catalog.places",  # where other programs keep their models
     "vidsum.failpoints",  # tests make processes die by it
     "vidsum.watch.workers",  # hands it on to workers, which find their keys in it
+    "vidsum.broll.engines.painting",  # hands a bounded part of it on to the painter
     "vidsum.watch.hooks",  # hands it on to the user's own program
 }
 

@@ -137,6 +137,28 @@ def summarized(run: Run) -> Result:
     return _result(run, with_looks(packed, summary.looks), summary)
 
 
+def illustrate(path: Path, options: Options, listen: Listener = ignore) -> Result:
+    """Return a summary with generated B-roll beside the video: all its steps with their defaults.
+
+    A plan that is there is kept, with what was made of it. The pictures nearest to the source's
+    look are picked where nobody has picked, finished and put into timelines. Whoever cannot make
+    any is told before anything is spent.
+    Raises: as :func:`summarize`, OutputError.
+    """
+    from vidsum.broll import whole
+
+    run = start(path, options, listen)
+    with finishing(run):
+        whole.check(run)
+        packed = bundle(run, extract(run))
+        summary = reason(run, packed)
+        run.meter.quoted = None  # that was of a summary alone
+        made = whole.illustrate(run, packed, summary)
+    from vidsum.pipeline.bundling import with_looks
+
+    return replace(_result(run, with_looks(packed, summary.looks), summary), broll=made)
+
+
 def ask(path: Path, question: str, options: Options, listen: Listener = ignore) -> Result:
     """Return the answer to a question about a video; no summary is written.
 

@@ -12,8 +12,9 @@ import re
 import secrets
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final, TextIO
+from typing import BinaryIO, Final
 
 from vidsum.db import on_network
 from vidsum.errors import OutputError
@@ -50,11 +51,23 @@ def write_whole(path: Path, text: str, *, follow: bool = True) -> None:
     place. What runs that were killed have left in the folder is removed, see
     :func:`remove_leftovers`.
     """
+    write_with(path, lambda file, _: file.write(text.encode()), follow=follow)
+
+
+def write_with(
+    path: Path, write: Callable[[BinaryIO, Path], object], *, follow: bool = True
+) -> None:
+    """Have a file written by somebody else, whole or not there, by the rules of write_whole.
+
+    ``write`` gets the temporary file, open for reading and writing, and its path, in the same
+    folder, for a program that writes to a path; it must stay the same file. What it raises ends
+    it, and nothing is left; of that, OSError becomes OutputError. Raises: OutputError.
+    """
     try:
         path.parent.mkdir(exist_ok=True)
         target = path.resolve() if follow else path.absolute()
         _remove_once(target.parent)
-        _replace(target, text)
+        _replace(target, write)
         failpoint("output.replaced")
         _sync_folder(target.parent)
         failpoint("output.after")
@@ -63,7 +76,7 @@ def write_whole(path: Path, text: str, *, follow: bool = True) -> None:
                           "Choose another place with -o.") from exc  # fmt: skip
 
 
-def _replace(target: Path, text: str) -> None:
+def _replace(target: Path, write: Callable[[BinaryIO, Path], object]) -> None:
     temporary = target.with_name(f"{_TEMPORARY}{secrets.token_hex(8)}")
     with _created(temporary) as file:  # and its lock is held until it has its name
         try:
@@ -72,7 +85,7 @@ def _replace(target: Path, text: str) -> None:
                 mode = target.lstat().st_mode  # where a link is followed, it was by now
                 if stat.S_ISREG(mode):
                     os.fchmod(file.fileno(), stat.S_IMODE(mode))
-            file.write(text)
+            write(file, temporary)
             file.flush()
             os.fsync(file.fileno())
             failpoint("output.before")
@@ -125,7 +138,7 @@ def _remove_unlocked(path: Path) -> bool:
     return True
 
 
-def _created(path: Path) -> TextIO:
+def _created(path: Path) -> BinaryIO:
     """Open a file that was not there, and lock it; the user's umask decides who may read it.
 
     Until it has the lock somebody may take it for a leftover and remove it: then it is made again.
@@ -135,7 +148,7 @@ def _created(path: Path) -> TextIO:
         with contextlib.suppress(OSError):  # some file systems have no locks
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.path.lexists(path):
-            return os.fdopen(descriptor, "w", encoding="utf-8")
+            return os.fdopen(descriptor, "w+b")
         os.close(descriptor)
 
 

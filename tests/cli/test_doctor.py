@@ -36,6 +36,22 @@ def test_a_tier_that_would_not_work_ends_with_4(capfd: pytest.CaptureFixture[str
     assert "What is missing" in capfd.readouterr().out
 
 
+def test_that_nothing_makes_pictures_is_no_fault(capfd: pytest.CaptureFixture[str]) -> None:
+    """B-roll is optional, in every tier, until an option asks for it."""
+    assert run(["doctor"]) == 0
+    out = " ".join(capfd.readouterr().out.split())
+    assert "B-roll none (optional)." in out
+    assert "B-roll: local is not ready" not in out
+    assert run(["doctor", "--tier", "lite", "--json"]) == 0
+    stage = json.loads(capfd.readouterr().out)["stages"][-1]
+    assert (stage["stage"], stage["optional"]) == ("generator", True)
+    for asked in ("--generator=local", "--image-model=./none.gguf"):
+        assert run(["doctor", asked]) == 4
+        out = " ".join(capfd.readouterr().out.split())
+        assert "B-roll local (not ready)" in out
+        assert "B-roll: local is not ready: " in out
+
+
 def test_json_holds_every_engine(capfd: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--tier", "api", "--json"]) == 4
     found = json.loads(capfd.readouterr().out)

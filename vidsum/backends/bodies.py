@@ -10,8 +10,8 @@ from typing import Any
 from vidsum.backends.refusals import Kind
 
 MOST_BYTES = 16 * 2**20
-"""No answer needs as much: five minutes of speech with times of words have 0.2 MB, OpenRouter's
-list of models 1 MB."""
+"""No answer in words needs as much: five minutes of speech with times of words have 0.2 MB,
+OpenRouter's list of models 1 MB."""
 _CODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 _GZIP_OR_ZLIB = 47
 
@@ -24,7 +24,7 @@ class BodyRefused(Exception):
         self.kind = kind
 
 
-def read_bounded(response: Any, seconds: float) -> None:
+def read_bounded(response: Any, seconds: float, most_bytes: int = MOST_BYTES) -> None:
     """Read the body of an HTTP library's response, and put it back as plain UTF-8.
 
     The library itself would read without end, unpack without end, and decode by whatever codec
@@ -32,7 +32,7 @@ def read_bounded(response: Any, seconds: float) -> None:
     """
     stream, coding = response.stream, response.headers.pop("content-encoding", "")
     try:
-        content = _content(stream, coding.strip().lower(), time.monotonic() + seconds)
+        content = _content(stream, coding.strip().lower(), time.monotonic() + seconds, most_bytes)
     finally:
         stream.close()
     library = import_module(type(response).__module__.partition(".")[0])
@@ -40,7 +40,7 @@ def read_bounded(response: Any, seconds: float) -> None:
     response.encoding = "utf-8"
 
 
-def _content(stream: Any, coding: str, until_s: float) -> bytes:
+def _content(stream: Any, coding: str, until_s: float, most_bytes: int) -> bytes:
     if coding not in _CODINGS:
         raise BodyRefused("garbled")
     unpacker = zlib.decompressobj(_GZIP_OR_ZLIB) if coding not in ("", "identity") else None
@@ -50,10 +50,10 @@ def _content(stream: Any, coding: str, until_s: float) -> bytes:
             content += chunk
         else:
             try:
-                content += unpacker.decompress(chunk, MOST_BYTES + 1 - len(content))
+                content += unpacker.decompress(chunk, most_bytes + 1 - len(content))
             except zlib.error as exc:
                 raise BodyRefused("garbled") from exc
-        if len(content) > MOST_BYTES:
+        if len(content) > most_bytes:
             raise BodyRefused("garbled")
         if time.monotonic() > until_s:
             raise BodyRefused("timeout")

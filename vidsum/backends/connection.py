@@ -11,28 +11,31 @@ from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakSet
 
-from vidsum.backends.bodies import BodyRefused, read_bounded
+from vidsum.backends.bodies import MOST_BYTES, BodyRefused, read_bounded
 from vidsum.backends.keys import Secret, scrub, without_key
 from vidsum.backends.providers import PROVIDERS
 from vidsum.backends.refusals import Asked, Kind, Refusal, error_for, read_body, read_status
 from vidsum.backends.retrying import Retrying
 from vidsum.costs.calls import OpenCall
 from vidsum.data import ModelRef
-from vidsum.errors import BackendFailed
+from vidsum.errors import BackendFailed, RequestFailed
 from vidsum.failpoints import failpoint
 
 Ask = Callable[[Any], Any]
 """Sends one request through an ``openai.OpenAI`` client; returns its raw response."""
 Adapt = Callable[[Refusal], bool]
-"""Told why an attempt failed; True to try at once again, asked in another way."""
+"""Told why an attempt failed; True to try at once again, asked in another way. May raise instead,
+for a request that is not to be repeated."""
 
 _CONNECT_S = 10.0
 _ADAPTATIONS = 8
 _IN_A_ROW = 3
 """So many requests in a row without an answer, each repeated, are the server's fault."""
+_RAW_HEADER = "x-stainless-raw-response"
+"""What the SDK's own ``with_raw_response`` sets: the answer is handed over as it is."""
 _PLAIN_HEADERS = {
     "accept", "accept-encoding", "connection", "content-length", "content-type", "host",
-    "transfer-encoding", "user-agent", "x-stainless-raw-response",
+    "transfer-encoding", "user-agent", _RAW_HEADER,
 }  # fmt: skip
 """What a server that is not OpenAI's needs to know of us. The SDK adds the user's organisation,
 project, own headers from the environment and particulars of the machine; it looks for the last of
@@ -71,12 +74,14 @@ class Connection:
     """
 
     def __init__(
-        self, asked: Asked, *, connections: int = 4, retrying: Retrying | None = None
-    ) -> None:
+        self, asked: Asked, *, connections: int = 4, retrying: Retrying | None = None,
+        most_bytes: int = MOST_BYTES,
+    ) -> None:  # fmt: skip
         self.asked = asked
         """Who is asked for what."""
         self._connections = connections
         self._retrying = retrying or Retrying()
+        self._most_bytes = most_bytes
         self._lock = threading.Lock()
         self._here = threading.local()
         self._sockets: WeakSet[socket.socket] = WeakSet()
@@ -131,6 +136,26 @@ class Connection:
             raise self._called_off() from cause
         raise self._error(refusal, pictures) from cause
 
+    def fetch(self, url: str) -> bytes:
+        """Return what an answer said is at an address of the endpoint's own host.
+
+        Raises: RequestFailed, also for an address elsewhere: it is not asked; BackendFailed.
+        """
+        name = self.asked.endpoint.name
+        if not self.asked.endpoint.covers(url):
+            raise RequestFailed(f"{name} names an address of another host; it is not followed.")
+        started_s, this_round = time.monotonic(), self._round
+        failures: list[Refusal] = []
+        while True:
+            self._check_wanted(this_round)
+            content, refusal, cause = self._exchange(lambda client: _get(client, url), this_round)
+            if refusal is None:
+                return content
+            failures.append(refusal)
+            wait_s = self._pause_s(failures, time.monotonic() - started_s)
+            if wait_s is None or this_round.over.wait(wait_s):
+                raise self._error(refusal, pictures=False) from cause
+
     def call_off(self) -> None:
         """End what is under way, from any thread: waits, and connections that hang.
 
@@ -168,6 +193,24 @@ class Connection:
         self, ask: Ask, this_round: _Round
     ) -> tuple[Mapping[str, Any], Refusal | None, Exception | None]:
         """Ask once; return the answer, or why there is none."""
+        content, refusal, cause = self._exchange(ask, this_round)
+        if refusal is not None:
+            return {}, refusal, cause
+        key = self.asked.key
+        body = _object(content, key)
+        if body is None:
+            return {}, self._unanswered("garbled"), None
+        refusal = read_body(body, key)
+        with self._lock:
+            self._answered = True
+            if refusal is None:
+                self._spoke, self._fruitless = True, 0
+        return ({} if refusal else body), refusal, None
+
+    def _exchange(
+        self, ask: Ask, this_round: _Round
+    ) -> tuple[bytes, Refusal | None, Exception | None]:
+        """Ask once; return the body of the answer, or why there is none."""
         import openai
 
         self._here.round = this_round
@@ -180,20 +223,13 @@ class Connection:
             with self._lock:
                 self._answered = True
             scrub(exc, key)
-            return {}, said, exc
+            return b"", said, exc
         except (openai.OpenAIError, BodyRefused) as exc:
             why = self._unanswered(_kind(exc))
             scrub(exc, key)
-            return {}, why, exc
-        body = _object(response.content, key)
-        if body is None:
-            return {}, self._unanswered("garbled"), None
-        refusal = read_body(body, key)
-        with self._lock:
-            self._answered = True
-            if refusal is None:
-                self._spoke, self._fruitless = True, 0
-        return ({} if refusal else body), refusal, None
+            return b"", why, exc
+        content: bytes = response.content
+        return content, None, None
 
     def _unanswered(self, kind: Kind) -> Refusal:
         """Return why nothing came; a server that spoke the protocol before can speak it."""
@@ -275,7 +311,12 @@ class Connection:
 
     def _read(self, response: Any) -> None:
         """Read an answer's body as long as a request may take, however little comes at a time."""
-        read_bounded(response, self.asked.timeout_s)
+        read_bounded(response, self.asked.timeout_s, self._most_bytes)
+
+
+def _get(client: Any, url: str) -> Any:
+    """Get an address through the SDK: its raw response, whatever it holds."""
+    return client.get(url, cast_to=object, options={"headers": {_RAW_HEADER: "true"}})
 
 
 def _object(content: bytes, key: Secret | None) -> dict[str, Any] | None:

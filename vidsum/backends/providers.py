@@ -12,8 +12,9 @@ from urllib.parse import SplitResult, urlsplit
 from vidsum.errors import OptionError
 from vidsum.wording import escaped
 
-RemoteTask = Literal["caption", "speech", "reason"]
-"""What a remote model is for: ``--caption-model``, ``--speech-model`` or ``--reason-model``."""
+RemoteTask = Literal["caption", "speech", "reason", "image"]
+"""What a remote model is for: ``--caption-model``, ``--speech-model``, ``--reason-model`` or
+``--image-model``."""
 LimitName = Literal["max_tokens", "max_completion_tokens"]
 
 
@@ -108,6 +109,17 @@ class Endpoint:
         """True when it is on this machine."""
         return urlsplit(self.base_url).hostname in LOOPBACK
 
+    def covers(self, url: str) -> bool:
+        """Say whether an address is on the same host and port; what reads in two ways is not."""
+        address, _, query = url.partition("?")
+        own = urlsplit(self.base_url)
+        try:
+            parts = _split(address)
+        except OptionError:
+            return False
+        plain = query.isascii() and query.isprintable() and not set(' #"<>\\') & set(query)
+        return plain and _origin(parts) == _origin(own)
+
 
 def endpoint(address: str) -> Endpoint:
     """Return the endpoint for a provider's name or a base URL.
@@ -145,6 +157,12 @@ def _split(address: str) -> SplitResult:
     private = any(mark in address for mark in "@?#")
     shown = "What has a user name, a password or a query" if private else escaped(address)
     raise OptionError(f"{shown} is no base URL.", "One looks like http://localhost:8080/v1.")
+
+
+def _origin(parts: SplitResult) -> tuple[str, str, int]:
+    """Return scheme, host and port, in lower case and with no port left out."""
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    return parts.scheme, parts.hostname or "", port
 
 
 def _provider_at(url: str) -> Provider | None:

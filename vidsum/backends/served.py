@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from vidsum.backends.bodies import MOST_BYTES
 from vidsum.backends.connection import Connection
 from vidsum.backends.keys import find_key, key_for, key_hint
 from vidsum.backends.providers import Endpoint, RemoteTask, endpoint
@@ -17,6 +18,8 @@ from vidsum.registry import Readiness
 from vidsum.wording import escaped
 
 _SHOWN = 8
+PICTURES_BYTES = 64 * 2**20
+"""Of an answer with pictures: ten PNGs of 1536 × 1024 have 42 MB at 2 bytes a pixel, in base64."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +44,13 @@ def connect(
     model: str = getattr(options, f"{task}_model") or ""
     if not model and where.needs_key:
         raise BackendMissing(f"No model at {where.name} was named.", _model_hint(task))
-    asked = Asked(where, task, model, key_for(where), options.api_timeout_s)
-    many = options.api_requests
-    return Connection(asked, connections=many, retrying=retrying)
+    pictures = task == "image"
+    timeout_s = options.image_timeout_s if pictures else options.api_timeout_s
+    asked = Asked(where, task, model, key_for(where), timeout_s)
+    return Connection(
+        asked, connections=options.api_requests, retrying=retrying,
+        most_bytes=PICTURES_BYTES if pictures else MOST_BYTES,
+    )  # fmt: skip
 
 
 def ready(options: Options, task: RemoteTask) -> Readiness:

@@ -14,7 +14,8 @@ import os
 import secrets
 import shutil
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -99,25 +100,42 @@ def remember_main(repo: str, commit: str) -> None:
     beside.replace(ref)
 
 
-def remove(entry: ModelEntry) -> int:
+def remove(entry: ModelEntry, kept: Collection[tuple[str, str]] = ()) -> int:
     """Remove an entry's files from every commit in the cache; return the bytes that this frees.
 
-    Bytes that another file still shows stay, and so does what other programs keep beside them.
+    Bytes that another file still shows stay, and so does what other programs keep beside them,
+    and the files that are ``kept``, by repository and name.
     Raises: OutputError, also while a program downloads one of the files.
     """
-    busy = next((left for left in _partials(entry) if _is_coming(entry.repo, left)), None)
-    if busy is not None:
+    parts = [_without(part, kept) for part in entry.parts]
+    if any(_is_coming(part.repo, left) for part in parts for left in _partials(part)):
         raise OutputError(f"{entry.name} is just being downloaded.", "Stop that, or wait for it.")
-    try:
-        return _remove(entry, repo_folder(entry.repo))
-    except OSError as exc:
-        raise OutputError(f"{entry.name} cannot be removed: {exc.strerror}.",
-                          f"It lies in {shown(repo_folder(entry.repo))}.") from exc  # fmt: skip
+    freed = 0
+    for part in parts:
+        try:
+            freed += _remove(part, repo_folder(part.repo))
+        except OSError as exc:
+            raise OutputError(f"{entry.name} cannot be removed: {exc.strerror}.",
+                              f"It lies in {shown(repo_folder(part.repo))}.") from exc  # fmt: skip
+    return freed
 
 
-def holds(entry: ModelEntry) -> bool:
-    """Return whether anything of an entry is in the cache, be it half a download."""
-    return any(map(os.path.lexists, _places(entry))) or any(True for _ in _partials(entry))
+def _without(part: ModelEntry, kept: Collection[tuple[str, str]]) -> ModelEntry:
+    return replace(
+        part, files=tuple(file for file in part.files if (part.repo, file.name) not in kept)
+    )
+
+
+def holds(entry: ModelEntry, kept: Collection[tuple[str, str]] = ()) -> bool:
+    """Return whether anything of an entry is in the cache, be it half a download.
+
+    Files that are ``kept`` for others, by repository and name, do not count.
+    """
+    parts = [_without(part, kept) for part in entry.parts]
+    return any(
+        any(map(os.path.lexists, _places(part))) or any(True for _ in _partials(part))
+        for part in parts
+    )
 
 
 def _places(entry: ModelEntry) -> list[Path]:

@@ -16,6 +16,8 @@ _WORKING_BYTES: Final = 200_000_000
 492 MB and 500M at 784 MB resident (2,048 tokens): 155 to 165 MB above files and KV cache."""
 _SPEECH_WORKING_BYTES: Final = 350_000_000
 """Features, voice detection, beams. int8 halves the weights, but loading them takes them whole."""
+_IMAGE_WORKING_BYTES: Final = 3_000_000_000
+"""Compute buffers of a picture of a megapixel: a careful guess, for nobody measured it here."""
 _AGREED: Final = "pins agree in several public lists; never downloaded from here"
 _WHISPER_TOKENIZER: Final = ModelFile(
     "tokenizer.json", "part", 2_203_239,
@@ -41,6 +43,11 @@ def gguf_memory_bytes(files: tuple[ModelFile, ...], kv_bytes: int, context_token
 def speech_memory_bytes(files: tuple[ModelFile, ...]) -> int:
     """Return what running a speech recogniser takes: its files and working memory."""
     return sum(file.size_bytes or 0 for file in files) + _SPEECH_WORKING_BYTES
+
+
+def image_memory_bytes(files: tuple[ModelFile, ...]) -> int:
+    """Return what making pictures takes: all files of the model at once, and working memory."""
+    return sum(file.size_bytes or 0 for file in files) + _IMAGE_WORKING_BYTES
 
 
 _SMOLVLM2_256M = (
@@ -108,6 +115,31 @@ _MINISTRAL3_8B = (
     ModelFile("Ministral-3-8B-Instruct-2512-Q4_K_M.gguf", "model", 5_198_911_904,
               "33e7a72cf5e6e2cfc2f2847075acc013d68bba023e35310cef86b5cf8fdca761"),
 )  # fmt: skip
+_QWEN3_4B_GGUF, _QWEN3_4B_GGUF_COMMIT = (
+    "unsloth/Qwen3-4B-GGUF", "22c9fc8a8c7700b76a1789366280a6a5a1ad1120",
+)  # fmt: skip
+_FLUX2_DECODER: Final = ModelFile(
+    "full_encoder_small_decoder.safetensors", "decoder", 249_519_092,
+    "ea4273f02d1fafbf8e1d1c2cf6018ed8748652eb0bf34f2dd91171f16f15ab62",
+    "black-forest-labs/FLUX.2-small-decoder", "a3efc24f613ef42d9428af62fdbd6f5fd8856c4a",
+)  # fmt: skip
+"""Of two that are used with it the one whose repository is not gated, and Apache-2.0."""
+_FLUX2_KLEIN_4B_Q4 = (
+    ModelFile("flux-2-klein-4b-Q4_0.gguf", "model", 2_460_378_560,
+              "d1023499ef3f2f82ff7c50e6778495195c1b6cc34835741778868428111f9ff4"),
+    ModelFile("Qwen3-4B-Q4_K_M.gguf", "encoder", 2_497_281_312,
+              "f6f851777709861056efcdad3af01da38b31223a3ba26e61a4f8bf3a2195813a",
+              _QWEN3_4B_GGUF, _QWEN3_4B_GGUF_COMMIT),
+    _FLUX2_DECODER,
+)  # fmt: skip
+_FLUX2_KLEIN_4B_Q8 = (
+    ModelFile("flux-2-klein-4b-Q8_0.gguf", "model", 4_300_629_440,
+              "0bba6951258ec8f92d51114a8fa13e66828297bfff58a738f52729b3ef66fa28"),
+    ModelFile("Qwen3-4B-Q8_0.gguf", "encoder", 4_280_405_792,
+              "eed555233267a33c7e8ee31682762cc7751b3f6d224039086e0e846f05fffa5d",
+              _QWEN3_4B_GGUF, _QWEN3_4B_GGUF_COMMIT),
+    _FLUX2_DECODER,
+)  # fmt: skip
 
 ENTRIES: Final[tuple[ModelEntry, ...]] = (
     ModelEntry(
@@ -169,6 +201,16 @@ ENTRIES: Final[tuple[ModelEntry, ...]] = (
         "ministral-3-8b", "reason", "good", "mistralai/Ministral-3-8B-Instruct-2512-GGUF",
         "0102285ad796bd99af90f58de616092e5630e970", _MINISTRAL3_8B, "Apache-2.0",
         gguf_memory_bytes(_MINISTRAL3_8B, kv_bytes_per_token(34, 8, 128), 16384), 16384, _AGREED,
+    ),
+    ModelEntry(
+        "flux2-klein-4b", "image", "small", "leejet/FLUX.2-klein-4B-GGUF",
+        "3b1f5a9dc3abb32238b053aeb3d823c30afdacbd", _FLUX2_KLEIN_4B_Q4, "Apache-2.0",
+        image_memory_bytes(_FLUX2_KLEIN_4B_Q4), note=_AGREED, steps=4, guidance=1.0,
+    ),
+    ModelEntry(
+        "flux2-klein-4b-q8", "image", "good", "leejet/FLUX.2-klein-4B-GGUF",
+        "3b1f5a9dc3abb32238b053aeb3d823c30afdacbd", _FLUX2_KLEIN_4B_Q8, "Apache-2.0",
+        image_memory_bytes(_FLUX2_KLEIN_4B_Q8), note=_AGREED, steps=4, guidance=1.0,
     ),
 )  # fmt: skip
 """Within a task and a class the better model stands first."""

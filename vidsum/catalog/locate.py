@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from vidsum.catalog import cache, trust
-from vidsum.catalog.catalogue import best_first, catalogue, named, of_class, unknown
-from vidsum.catalog.entry import SIZE_CLASSES, LocalModel, ModelEntry, SizeClass, Task
+from vidsum.catalog.catalogue import best_first, catalogue, named, of_class, to_pull, unknown
+from vidsum.catalog.entry import (
+    SIZE_CLASSES,
+    FileRole,
+    LocalModel,
+    ModelEntry,
+    SizeClass,
+    Task,
+)
 from vidsum.catalog.forms import (
     check_form,
     encoder_beside,
@@ -21,6 +28,9 @@ from vidsum.catalog.machine import fits, total_memory_bytes
 from vidsum.catalog.neighbours import in_lmstudio, in_ollama
 from vidsum.errors import BackendFailed, BackendMissing, OptionError
 from vidsum.wording import escaped, shown
+
+Place = tuple[ModelEntry, str]
+"""What an entry has in one repository, and the commit at which it is here."""
 
 
 def find(task: Task, asked: str | None, mmproj: Path | None = None) -> LocalModel:
@@ -60,7 +70,7 @@ def _found(task: Task, asked: str | None, mmproj: Path | None) -> LocalModel:
 
 def is_path(asked: str) -> bool:
     """Return whether what was asked for is meant as a path, if it is no name of the catalogue."""
-    return os.sep in asked or asked.endswith(".gguf") or _exists(Path(asked))
+    return os.sep in asked or asked.endswith((".gguf", ".safetensors")) or _exists(Path(asked))
 
 
 def _exists(path: Path) -> bool:
@@ -78,40 +88,62 @@ def present(task: Task) -> tuple[LocalModel, ...]:
 
 def here(entry: ModelEntry) -> LocalModel | None:
     """Return an entry's model if it is here and whole, else None."""
-    commit = commit_here(entry)
-    if commit is None:
+    found = parts_here(entry)
+    if found is None:
         return None
-    folder = cache.snapshot(entry.repo, commit)
-    model, encoder = entry.file_of("model"), entry.file_of("mmproj")
+    paths: dict[FileRole, Path] = {}
+    for part, commit in found:
+        folder = cache.snapshot(part.repo, commit)
+        paths |= {file.role: folder / file.name for file in part.files if file.role != "part"}
+    model = paths.get("model")
     if model is None:
         return None
-    path = folder / model.name
-    known = trust.recorded().get(entry.name)
-    pulled = known is not None and (known.repo, known.commit) == (entry.repo, commit)
     return LocalModel(
-        entry.name, entry.task, path.parent if entry.task == "speech" else path,
-        None if encoder is None else folder / encoder.name,
-        "pulled" if pulled else "hub cache", entry,
+        entry.name, entry.task, model.parent if entry.task == "speech" else model,
+        paths.get("mmproj"), "pulled" if all(map(_was_pulled, found)) else "hub cache", entry,
+        paths.get("encoder"), paths.get("decoder"),
     )  # fmt: skip
 
 
-def commit_here(entry: ModelEntry) -> str | None:
-    """Return the commit at which an entry's files are all here and whole, None if there is none.
+def parts_here(entry: ModelEntry) -> tuple[Place, ...] | None:
+    """Return the parts of an entry, each with the commit at which its files are all here and
+    whole; None unless every part is.
 
     What was pulled counts for more than what the catalogue says, and where neither names a
     commit, any that another program downloaded will do.
     """
-    known = trust.recorded().get(entry.name)
-    if known is not None and known.repo != entry.repo:
-        known = None
-    return next((at for at in _eligible(entry, known) if _whole(entry, at, known)), None)
+    found = []
+    for part in entry.parts:
+        known = trust.known(part)
+        commit = next((at for at in _eligible(part, known) if _whole(part, at, known)), None)
+        if commit is None:
+            return None
+        found.append((part, commit))
+    return tuple(found)
+
+
+def _was_pulled(place: Place) -> bool:
+    part, commit = place
+    known = trust.known(part)
+    return known is not None and known.commit == commit
 
 
 def was_pulled_but_is_not_whole(entry: ModelEntry) -> bool:
     """Return whether a model that vidsum pulled is here in part, or damaged."""
-    known = trust.recorded().get(entry.name)
-    pulled = known is not None and known.repo == entry.repo
-    return pulled and commit_here(entry) is None and cache.holds(entry)
+    pulled = all(trust.known(part) is not None for part in entry.parts)
+    if not pulled or parts_here(entry) is not None:
+        return False
+    return cache.holds(entry, needed_by_others([entry]))  # those tell nothing of this one
+
+
+def needed_by_others(removed: Collection[ModelEntry]) -> frozenset[tuple[str, str]]:
+    """Return the files, by repository and name, that other models that are here need."""
+    names = {entry.name for entry in removed}
+    return frozenset(
+        (part.repo, file.name)
+        for entry in catalogue() if entry.name not in names
+        for part, _ in parts_here(entry) or () for file in part.files
+    )  # fmt: skip
 
 
 def _eligible(entry: ModelEntry, known: trust.Pulled | None) -> Iterator[str]:
@@ -160,8 +192,10 @@ def _best(task: Task) -> LocalModel:
     for entry in best_first(task):
         if was_pulled_but_is_not_whole(entry):
             raise _damaged(entry)
-    raise BackendMissing(f"There is no {task} model on this machine.",
-                         f"Get one: vidsum models pull small --for {task}")  # fmt: skip
+    pull = f"Get one: vidsum models pull small --for {task}"
+    if task == "image":  # no run needs one: it is not among those that one command gets
+        pull = f"Get it: vidsum models pull {to_pull('small', task).name}"
+    raise BackendMissing(f"There is no {task} model on this machine.", pull)
 
 
 def _damaged(entry: ModelEntry) -> BackendMissing:

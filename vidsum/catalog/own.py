@@ -4,17 +4,18 @@
 
     [[model]]
     name = "my-vlm"
-    for = "caption"                  # caption, speech or reason
+    for = "caption"                  # caption, speech, reason or image
     class = "small"                  # tiny, small or good
     repo = "me/my-vlm-GGUF"
     revision = "0123…"               # a commit; left out: pinned at the first pull
-    licence = "MIT"                  # optional, as are context, memory_mb and note
-    context = 8192
+    licence = "MIT"                  # optional, as are context, memory_mb and note, and
+    context = 8192                   # for images steps and guidance
 
     [[model.files]]
     name = "my-vlm-Q8_0.gguf"
-    role = "model"                   # model, mmproj, or part for anything else
-    size = 123456789                 # bytes; optional, as is sha256
+    role = "model"                   # model, mmproj, or part for anything else; for images
+    size = 123456789                 # model, encoder (of text), decoder. Optional, as are sha256,
+                                     # and repo and revision of a file that lies elsewhere
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, get_args
 
-from vidsum.catalog.entry import SIZE_CLASSES, TASKS, FileRole, ModelEntry, ModelFile
+from vidsum.catalog.entry import ALL_TASKS, SIZE_CLASSES, FileRole, ModelEntry, ModelFile, Task
 from vidsum.errors import OptionError
 from vidsum.home import state_folder
 from vidsum.wording import shown
@@ -37,12 +38,19 @@ REPO: Final = re.compile(
 COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _MODEL_KEYS: Final = {"name", "for", "class", "repo", "revision", "licence", "context",
-                      "memory_mb", "note", "files"}  # fmt: skip
-_FILE_KEYS: Final = {"name", "role", "size", "sha256"}
+                      "memory_mb", "note", "files", "steps", "guidance"}  # fmt: skip
+_FILE_KEYS: Final = {"name", "role", "size", "sha256", "repo", "revision"}
+_ROLES: Final[dict[Task, tuple[tuple[FileRole, ...], tuple[FileRole, ...]]]] = {
+    "caption": (("model", "mmproj"), ()), "speech": (("model",), ()), "reason": (("model",), ()),
+    "image": (("model",), ("encoder", "decoder")),
+}  # fmt: skip
+"""For each task the roles that one file must have, and those that one may have."""
 _WORKING_BYTES: Final = 500_000_000
 """Added to the files where the user does not say what the model needs: caches and buffers."""
+_WORKING_BYTES_IMAGE: Final = 3_000_000_000
 _MOST: Final = 10**15
 """No file is larger, in bytes, and no machine has more memory."""
+_MOST_GUIDANCE: Final = 100
 
 
 def own_catalog() -> Path:
@@ -77,25 +85,41 @@ def _entry(item: dict[str, Any]) -> ModelEntry:
     try:
         _only(_MODEL_KEYS, item)
         files = tuple(_file(file) for file in _tables(item, "files"))
-        roles = [file.role for file in files]
-        if len({file.name for file in files}) < len(files):
-            raise _Wrong("two files have the same name")
-        task = _one_of(item, "for", TASKS)
-        if roles.count("model") != 1 or roles.count("mmproj") != (1 if task == "caption" else 0):
-            raise _Wrong("needs one file with role model" + (", one with role mmproj" * (
-                task == "caption")))  # fmt: skip
+        task = _one_of(item, "for", ALL_TASKS)
+        repo = _match(item, "repo", REPO, "repo")
+        _check_files(task, repo, files)
         size = sum(file.size_bytes or 0 for file in files)
+        size += _WORKING_BYTES_IMAGE if task == "image" else _WORKING_BYTES
         memory_mb = _number(item, "memory_mb")
         return ModelEntry(
             name, task, _one_of(item, "class", SIZE_CLASSES),
-            _match(item, "repo", REPO, "repo"),
-            _match(item, "revision", COMMIT, "revision") if "revision" in item else None,
+            repo, _match(item, "revision", COMMIT, "revision") if "revision" in item else None,
             files, _line(item, "licence") or "unknown",
-            size + _WORKING_BYTES if memory_mb is None else memory_mb * 1_000_000,
+            size if memory_mb is None else memory_mb * 1_000_000,
             _number(item, "context"), _line(item, "note") or "your own entry",
+            _number(item, "steps"), _guidance(item),
         )  # fmt: skip
     except _Wrong as exc:
         raise _Wrong(f"{name}: {exc}") from exc
+
+
+def _check_files(task: Task, repo: str, files: tuple[ModelFile, ...]) -> None:
+    """Refuse roles that a task does not have, and files that cannot lie side by side."""
+    needed, possible = _ROLES[task]
+    roles: list[FileRole] = [file.role for file in files if file.role != "part"]
+    if any(roles.count(role) != 1 for role in needed):
+        raise _Wrong("needs one file with role " + ", one with role ".join(needed))
+    if len(roles) > len(set(roles)) or set(roles) - {*needed, *possible}:
+        raise _Wrong(f"a model for {task} has at most one file of each of the roles "
+                     f"{', '.join((*needed, *possible))}")  # fmt: skip
+    if len({(file.repo, file.name) for file in files}) < len(files):
+        raise _Wrong("two files have the same name")
+    if any(file.repo == repo or (file.role == "model" and file.repo) for file in files):
+        raise _Wrong("only a file that lies elsewhere than the model has a repo of its own")
+    commits: dict[str, str | None] = {}
+    for file in files:
+        if file.repo and commits.setdefault(file.repo, file.revision) != file.revision:
+            raise _Wrong(f"files of {file.repo} have different revisions")
 
 
 def _file(item: dict[str, Any]) -> ModelFile:
@@ -105,7 +129,13 @@ def _file(item: dict[str, Any]) -> ModelFile:
     if not parts or name.startswith("/") or ".." in parts or "\\" in name or not name.isprintable():
         raise _Wrong(f"{name!r} is no file name in a repository")
     sha256 = _match(item, "sha256", SHA256, "sha256") if "sha256" in item else None
-    return ModelFile(name, _one_of(item, "role", get_args(FileRole)), _number(item, "size"), sha256)
+    if "revision" in item and "repo" not in item:
+        raise _Wrong("a file has a revision of its own only with a repo of its own")
+    return ModelFile(
+        name, _one_of(item, "role", get_args(FileRole)), _number(item, "size"), sha256,
+        _match(item, "repo", REPO, "repo") if "repo" in item else None,
+        _match(item, "revision", COMMIT, "revision") if "revision" in item else None,
+    )  # fmt: skip
 
 
 def _tables(item: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -150,8 +180,19 @@ def _number(item: dict[str, Any], key: str) -> int | None:
     return value
 
 
+def _guidance(item: dict[str, Any]) -> float | None:
+    value = item.get("guidance")
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _Wrong("guidance must be a number")
+    if not 0 <= value <= _MOST_GUIDANCE:
+        raise _Wrong(f"guidance must be between 0 and {_MOST_GUIDANCE}")
+    return float(value)
+
+
 def _names_once(entries: tuple[ModelEntry, ...]) -> None:
     names = [entry.name for entry in entries]
     for name in names:
-        if name in SIZE_CLASSES or name in TASKS or names.count(name) > 1:
+        if name in SIZE_CLASSES or name in ALL_TASKS or names.count(name) > 1:
             raise _Wrong(f"{name!r} is taken: choose another name")

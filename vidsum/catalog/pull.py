@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -22,31 +22,38 @@ from vidsum.wording import escaped
 _MAIN: Final = "main"
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The files of an entry that come from one repository. ``pinned``: at a commit known before."""
+
+    part: ModelEntry
+    remotes: tuple[Remote, ...]
+    pinned: bool
+
+
 def pull(entry: ModelEntry, listen: Listener = ignore,
          *, accept_change: bool = False) -> LocalModel:  # fmt: skip
     """Bring a model into the hub's cache, checked, and return where it is.
 
-    The commit is the one in the catalogue, or the one that was pulled first. ``accept_change``
-    takes what the hub has now, whatever was known before, and pins that.
+    The commit is the one in the catalogue, or the one that was pulled first, in each repository
+    that the model's files lie in. ``accept_change`` takes what the hub has now, whatever was known
+    before, and pins that.
     Raises: BackendMissing when offline, BackendFailed, OptionError for a wrong HF_ENDPOINT or
     token, OutputError when there is no room.
     """
     if hub_is_offline():
         return _offline(entry, listen)
     check_hub_address()
-    known = None if accept_change else trust.recorded().get(entry.name)
-    remotes = _remotes(entry, known, accept_change)
+    wanted = [_wanted(part, accept_change) for part in entry.parts]
+    remotes = [remote for one in wanted for remote in one.remotes]
     missing = sum(remote.missing_bytes() for remote in remotes)
     _check_room(missing)
     total = sum(remote.size_bytes for remote in remotes)
     listen(StageStarted(entry.name, "MB", total / MB))
     arrivals = Arrivals(listen, entry.name)
-    files = tuple(fetch(remote, arrivals) for remote in remotes)
-    commit = remotes[0].commit
-    if pinned_revision(entry, known) is None or accept_change:
-        cache.remember_main(entry.repo, commit)
-    trust.record(entry.name, entry.repo, commit, files, accepted=accept_change)
-    listen(StageFinished(entry.name, f"{missing / MB:,.0f} MB downloaded, {len(files)} checked"
+    for one in wanted:
+        _fetch(entry, one, arrivals, accept_change)
+    listen(StageFinished(entry.name, f"{missing / MB:,.0f} MB downloaded, {len(remotes)} checked"
                          if missing else "was here already, checked"))  # fmt: skip
     found = here(entry)
     if found is None:
@@ -55,7 +62,23 @@ def pull(entry: ModelEntry, listen: Listener = ignore,
     return found
 
 
-def pinned_revision(entry: ModelEntry, known: trust.Pulled | None) -> str | None:
+def _wanted(part: ModelEntry, accept: bool) -> _Wanted:
+    known = None if accept else trust.known(part)
+    pinned = not accept and _pinned_revision(part, known) is not None
+    return _Wanted(part, _remotes(part, known, accept), pinned)
+
+
+def _fetch(entry: ModelEntry, wanted: _Wanted, arrivals: Arrivals, accept: bool) -> None:
+    """Bring what comes from one repository, and write down what came."""
+    part = wanted.part
+    files = tuple(fetch(remote, arrivals) for remote in wanted.remotes)
+    commit = wanted.remotes[0].commit
+    if not wanted.pinned:
+        cache.remember_main(part.repo, commit)
+    trust.record(entry, part, commit, files, accepted=accept)
+
+
+def _pinned_revision(entry: ModelEntry, known: trust.Pulled | None) -> str | None:
     """Return the commit that a pull asks for; None: none is pinned yet.
 
     What the user accepted counts for more than the catalogue, and the catalogue for more than
@@ -77,7 +100,7 @@ def _offline(entry: ModelEntry, listen: Listener) -> LocalModel:
 
 def _remotes(entry: ModelEntry, known: trust.Pulled | None, accept: bool) -> tuple[Remote, ...]:
     """Ask for every file, all at one commit. Raises: BackendFailed when one has changed."""
-    asked = _MAIN if accept else pinned_revision(entry, known) or _MAIN
+    asked = _MAIN if accept else _pinned_revision(entry, known) or _MAIN
     remotes = []
     for file in entry.files:
         remote = describe(entry, file, asked)

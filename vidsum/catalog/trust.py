@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
-from vidsum.catalog.entry import ModelFile
+from vidsum.catalog.entry import ModelEntry, ModelFile
 from vidsum.errors import BackendFailed, OutputError
 from vidsum.home import state_folder
 from vidsum.wording import shown
@@ -50,8 +50,26 @@ def record_file() -> Path:
     return state_folder() / "models.json"
 
 
+def known(part: ModelEntry) -> Pulled | None:
+    """Return what was pulled of an entry from its repository: see :attr:`ModelEntry.parts`.
+
+    Raises: BackendFailed for a damaged record.
+    """
+    every = recorded()
+    found = (every.get(part.name), every.get(_beside(part)))
+    return next((one for one in found if one is not None and one.repo == part.repo), None)
+
+
+def _beside(part: ModelEntry) -> str:
+    """Return the name under which a further repository of an entry is written down."""
+    return f"{part.name} {part.repo}"
+
+
 def recorded() -> Mapping[str, Pulled]:
-    """Return what was pulled, by entry name. Raises: BackendFailed for a damaged record."""
+    """Return what was pulled, by entry name, further repositories of it by that and their name.
+
+    Raises: BackendFailed for a damaged record.
+    """
     path = record_file()
     try:
         found = json.loads(path.read_text("utf-8"))
@@ -85,20 +103,23 @@ def _pulled(item: dict[str, object]) -> Pulled:
     )  # fmt: skip
 
 
-def record(name: str, repo: str, commit: str, files: tuple[PulledFile, ...],
+def record(entry: ModelEntry, part: ModelEntry, commit: str, files: tuple[PulledFile, ...],
            *, accepted: bool) -> None:  # fmt: skip
-    """Write down what a pull got; the day of the first pull stays. Raises: OutputError."""
-    path = record_file()
+    """Write down what a pull of one part of an entry got; the day of the first pull stays.
+
+    Raises: OutputError.
+    """
+    path, name = record_file(), entry.name if part.repo == entry.repo else _beside(part)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path.with_suffix(".lock")):
-            known = dict(recorded())
-            before = known.get(name)
+            every = dict(recorded())
+            before = every.get(name)
             same = before is not None and (before.commit, before.files) == (commit, files)
             day = before.first_pulled if same and before else _today()
-            known[name] = Pulled(repo, commit, files, day,
+            every[name] = Pulled(part.repo, commit, files, day,
                                  accepted or bool(same and before and before.accepted))  # fmt: skip
-            _write(path, {item: asdict(known[item]) for item in sorted(known)})
+            _write(path, {item: asdict(every[item]) for item in sorted(every)})
     except OSError as exc:
         raise OutputError(f"{shown(path)} cannot be written: {exc.strerror}.",
                           "VIDSUM_HOME moves it.") from exc  # fmt: skip

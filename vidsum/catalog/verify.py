@@ -21,8 +21,8 @@ class Verdict:
 
 
 def verify(entry: ModelEntry, commit: str) -> Verdict:
-    """Hash the files of one commit in the cache again."""
-    known = trust.recorded().get(entry.name)
+    """Hash the files of one commit in the cache again; ``entry`` is one of its parts."""
+    known = trust.known(entry)
     damaged, unknown = [], []
     for file in entry.files:
         path = cache.snapshot(entry.repo, commit) / file.name

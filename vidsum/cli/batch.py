@@ -25,10 +25,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is to be found out of a video: a summary, unless a question was asked, or ``bought``."""
+    """What is to be found out of a video: a summary, unless a question was asked, or ``bought``.
+
+    ``broll``: the summary is to be illustrated.
+    """
 
     question: str | None = None
     bought: bool = False
+    broll: bool = False
 
     def result(self, video: Path, options: Options, listen: Listener) -> Result:
         """Return what was found out. Raises: as :func:`vidsum.api.summarize`."""
@@ -37,6 +41,7 @@ class Wish:
         if self.question is not None:
             return api.ask(video, self.question, options, listen)
         find = api.what_vision_bought if self.bought else api.summarize
+        find = api.illustrate if self.broll else find
         return find(video, options, listen)
 
 
@@ -157,6 +162,8 @@ class Batch:
 
             for line in lines(result.receipt):
                 say(line)
+        if result.broll is not None and not self.quiet:
+            say(f"B-roll: {result.broll.folder}/sheet.html")
         for failure in result.failures:
             say(f"error: {failure} What was done before is in the result.")
         spending = result.receipt.spending

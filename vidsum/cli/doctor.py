@@ -27,6 +27,8 @@ def doctor(ctx: click.Context, /, as_json: bool, config: Path | None,
            quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
     """Show what each stage would use on this machine, and what would make it better.
 
+    B-roll is optional: that nothing makes pictures is said, and counts as no fault.
+
     Takes the options of a run that choose engines: vidsum doctor --tier local says whether that
     tier would work, and ends with 4 if not. Nothing is loaded, and nothing is asked over the
     network.
@@ -43,7 +45,11 @@ def doctor(ctx: click.Context, /, as_json: bool, config: Path | None,
         from vidsum.cli.showing import print_page
 
         print_page(_page(found, facts))
-    ctx.exit(EXIT_OK if all(stage.ready for stage in found) else BackendMissing.exit_code)
+    ctx.exit(EXIT_OK if _able(found) else BackendMissing.exit_code)
+
+
+def _able(found: tuple[StageReport, ...]) -> bool:
+    return all(stage.ready or stage.optional for stage in found)
 
 
 def _page(found: tuple[StageReport, ...], facts: dict[str, Any]) -> Page:
@@ -54,8 +60,7 @@ def _page(found: tuple[StageReport, ...], facts: dict[str, Any]) -> Page:
                            Table(("for", "would be used"), rows, figures=0)]  # fmt: skip
     lacks = [Item("", stage.words, _lack(one)) for stage in found for one in _lacking(stage)]
     if lacks:
-        able = all(stage.ready for stage in found)
-        words = "What would make it better" if able else "What is missing"
+        words = "What would make it better" if _able(found) else "What is missing"
         blocks += [Heading(words), Items(tuple(lacks))]
     libraries = ", ".join(
         f"{name} {v or 'not installed'}" for name, v in facts["libraries"].items()
@@ -69,6 +74,8 @@ def _page(found: tuple[StageReport, ...], facts: dict[str, Any]) -> Page:
 
 def _lacking(stage: StageReport) -> list[Choice]:
     """Return what is not ready and would be used, or would be better than what is used."""
+    if stage.optional:
+        return []
     return [one for one in (*stage.used, *stage.better) if not one.readiness.ready]
 
 
@@ -78,6 +85,9 @@ def _lack(one: Choice) -> str:
 
 
 def _used(stage: StageReport) -> str:
+    if stage.optional and not any(one.readiness.ready and one.name != "none" for one in stage.used):
+        hints = [one.readiness.hint for one in (*stage.used, *stage.better) if one.readiness.hint]
+        return " ".join(["none (optional).", *hints[:1]]) if hints else "none (optional)"
     names = [str(one) if one.readiness.ready else f"{one.name} (not ready)"
              for one in stage.used if one.name != "none"]  # fmt: skip
     if stage.stage == "transcriber":

@@ -10,6 +10,7 @@ import traceback
 import click
 
 import vidsum
+from vidsum.cli.broll import broll
 from vidsum.cli.bundle import bundle
 from vidsum.cli.cache import cache
 from vidsum.cli.doctor import doctor
@@ -34,6 +35,7 @@ def cli() -> None:
     vidsum talk.mp4 --json | jq .    everything, for scripts
     vidsum *.mp4 -o summaries/       a file a video
     vidsum talk.mp4 --ask "Who?"     an answer, from what was seen and heard before
+    vidsum broll plan talk.mp4       new pictures that illustrate it, step by step
     vidsum bundle talk.mp4           the evidence as a prompt for any chat model
     vidsum ledger show --run last    what the last run did cost, by modality
     vidsum estimate talk.mp4         what it would cost, before anything is spent
@@ -51,6 +53,7 @@ def cli() -> None:
 
 cli.add_command(summarize)
 cli.add_command(bundle)
+cli.add_command(broll)
 cli.add_command(estimate)
 cli.add_command(models)
 cli.add_command(ledger)

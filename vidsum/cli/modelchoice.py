@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -15,6 +15,7 @@ from vidsum.wording import escaped, path_text
 
 if TYPE_CHECKING:
     from vidsum.catalog.entry import LocalModel, ModelEntry, Task
+    from vidsum.catalog.locate import Place
     from vidsum.events import Listener
 
 
@@ -62,7 +63,7 @@ def task_of(name: str) -> Task:
             return entry.task
     if name in SIZE_CLASSES or name.startswith(("ollama:", "lmstudio:")) or is_path(name):
         raise OptionError(f"{escaped(name)} may be for any task.",
-                          "Say which: --for caption, speech or reason.")  # fmt: skip
+                          "Say which: --for caption, speech, reason or image.")  # fmt: skip
     raise unknown(name)
 
 
@@ -93,20 +94,25 @@ def confirm_pull(found: Sequence[ModelEntry], *, yes: bool, quiet: bool, anew: b
         return
     if not quiet:
         for entry in coming:
+            repos = ", ".join(part.repo for part in entry.parts)
             say(f"{entry.name} ({entry.task}): size {size_text(entry.size_bytes)}, licence "
-                f"{entry.licence}, from {entry.repo}")  # fmt: skip
+                f"{entry.licence}, from {repos}")  # fmt: skip
         sizes = [entry.size_bytes for entry in coming if entry.size_bytes is not None]
         more = "" if len(sizes) == len(coming) else " and models of unknown size"
         say(f"to download: {size_text(sum(sizes))}{more}" if sizes else "to download: size unknown")
     ask("Download?", yes=yes, default=True)
 
 
-def confirm_removal(found: Sequence[ModelEntry], *, yes: bool) -> None:
-    """Ask on a terminal whether to remove. Raises: BackendMissing; as :func:`ask`."""
+def confirm_removal(found: Sequence[ModelEntry], kept: Collection[tuple[str, str]],
+                    *, yes: bool) -> None:  # fmt: skip
+    """Ask on a terminal whether to remove all but the files that are ``kept`` for other models.
+
+    Raises: BackendMissing; as :func:`ask`.
+    """
     from vidsum.catalog.cache import holds
 
     for entry in found:
-        if not holds(entry):
+        if not holds(entry, kept):
             raise BackendMissing(f"{entry.name} is not here.", "See: vidsum models list")
     ask(f"Remove {', '.join(entry.name for entry in found)}?", yes=yes, default=False)
 
@@ -128,25 +134,42 @@ def ask(question: str, *, yes: bool, default: bool, alone: bool = True) -> None:
 
 
 def path_lines(model: LocalModel) -> str:
-    """Return a model's path, and its picture encoder's, each on a line."""
-    return "".join(f"{path_text(path)}\n" for path in (model.model, model.mmproj) if path)
+    """Return a model's path, and those of the files that go with it, each on a line."""
+    return "".join(f"{path_text(path)}\n" for path in model.files)
 
 
-def here(names: Sequence[str]) -> list[tuple[ModelEntry, str]]:
-    """Return the named entries, or all, that are here, each with its commit.
+def paths(task: Task, name: str) -> str:
+    """Return the paths of the model that an option would find, each on a line.
+
+    Raises: BackendMissing, OptionError.
+    """
+    if task != "image":
+        from vidsum.catalog.locate import find
+
+        return path_lines(find(task, name))
+    from vidsum.catalog.pictures import find_image_model
+    from vidsum.config import Options
+
+    model = find_image_model(Options(image_model=name))
+    every = (model.diffusion, model.encoder, model.decoder)
+    return "".join(f"{path_text(path)}\n" for path in every if path)
+
+
+def here(names: Sequence[str]) -> list[tuple[ModelEntry, tuple[Place, ...]]]:
+    """Return the named entries, or all, that are here, each with the commits of its parts.
 
     Raises: BackendMissing for a named one that is not here.
     """
     from vidsum.catalog.catalogue import catalogue, named
-    from vidsum.catalog.locate import commit_here
+    from vidsum.catalog.locate import parts_here
 
     wanted = [named(name) for name in names] or list(catalogue())
-    found = [(entry, commit_here(entry)) for entry in wanted]
-    for entry, commit in found:
-        if commit is None and names:
+    found = [(entry, parts_here(entry)) for entry in wanted]
+    for entry, parts in found:
+        if parts is None and names:
             raise BackendMissing(f"{entry.name} is not here, or not whole.",
                                  f"Get it: vidsum models pull {entry.name}")  # fmt: skip
-    return [(entry, commit) for entry, commit in found if commit is not None]
+    return [(entry, parts) for entry, parts in found if parts is not None]
 
 
 def not_whole(names: Sequence[str]) -> list[ModelEntry]:
@@ -157,18 +180,20 @@ def not_whole(names: Sequence[str]) -> list[ModelEntry]:
     return [] if names else [entry for entry in catalogue() if was_pulled_but_is_not_whole(entry)]
 
 
-def verdict(entry: ModelEntry, commit: str, listen: Listener) -> tuple[str, bool]:
+def verdict(entry: ModelEntry, parts: Sequence[Place], listen: Listener) -> tuple[str, bool]:
     """Hash an entry's files; return a line about it, and whether it is damaged."""
     from vidsum.catalog.verify import verify
     from vidsum.events import StageFinished, StageStarted
 
     listen(StageStarted(entry.name))
-    found = verify(entry, commit)
-    if found.damaged:
-        line = f"{entry.name}: damaged: {', '.join(found.damaged)}"
-    elif found.unknown:
-        line = f"{entry.name}: no checksum known of {', '.join(found.unknown)}; the rest is right"
+    found = [verify(part, commit) for part, commit in parts]
+    damaged = [name for one in found for name in one.damaged]
+    unknown = [name for one in found for name in one.unknown]
+    if damaged:
+        line = f"{entry.name}: damaged: {', '.join(damaged)}"
+    elif unknown:
+        line = f"{entry.name}: no checksum known of {', '.join(unknown)}; the rest is right"
     else:
         line = f"{entry.name}: right"
-    listen(StageFinished(entry.name, "damaged" if found.damaged else "checked"))
-    return line, bool(found.damaged)
+    listen(StageFinished(entry.name, "damaged" if damaged else "checked"))
+    return line, bool(damaged)

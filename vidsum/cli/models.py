@@ -10,7 +10,7 @@ import click
 if TYPE_CHECKING:
     from vidsum.catalog.entry import Task
 
-_TASKS = ("caption", "speech", "reason")
+_TASKS = ("caption", "speech", "reason", "image")
 _for = click.option("--for", "task", type=click.Choice(_TASKS), help="Only models for this task.")
 _yes = click.option("-y", "--yes", is_flag=True, help="Do not ask.")
 _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress; errors only.")
@@ -18,27 +18,31 @@ _quiet = click.option("-q", "--quiet", is_flag=True, help="No progress; errors o
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def models() -> None:
-    """Models for descriptions, speech and summaries: list, get, check, remove.
+    """Models for descriptions, speech, summaries and B-roll: list, get, check, remove.
 
     They lie in the cache that the hub's other programs share (HF_HOME moves it). Your own models
     need no catalogue: --caption-model FILE --mmproj FILE, --speech-model FOLDER, --reason-model
-    FILE, ollama:NAME or lmstudio:NAME. To have vidsum pull and check a model that is not in its
-    list, write it into catalog.toml in the state folder (VIDSUM_HOME moves it):
+    FILE, --image-model FOLDER, ollama:NAME or lmstudio:NAME. To have vidsum pull and check a
+    model that is not in its list, write it into catalog.toml in the state folder (VIDSUM_HOME
+    moves it):
 
     \b
     [[model]]
     name = "my-vlm"
-    for = "caption"              # caption, speech or reason
+    for = "caption"              # caption, speech, reason or image
     class = "small"              # tiny, small or good
     repo = "me/my-vlm-GGUF"
     revision = "0123..."         # a commit; left out: pinned at the first pull
-    licence = "MIT"              # optional, as are context, memory_mb and note
+    licence = "MIT"              # optional, as are context, memory_mb and note, and for
+                                 # images steps and guidance
 
     \b
     [[model.files]]
     name = "my-vlm-Q8_0.gguf"
-    role = "model"               # model, mmproj, or part for anything else
-    size = 123456789             # bytes; optional, as is sha256
+    role = "model"               # model, mmproj, or part for anything else; for images
+                                 # model, encoder (of text) and decoder
+    size = 123456789             # bytes; optional, as is sha256, and repo and revision
+                                 # of a file that lies elsewhere than the model
     """
 
 
@@ -79,9 +83,10 @@ def pull(names: tuple[str, ...], task: Task | None, yes: bool, accept_change: bo
          quiet: bool) -> None:  # fmt: skip
     """Download models, check them, and print where they are.
 
-    A class (tiny, small, good) without --for means one model for each of the three tasks. What
-    an interruption leaves is kept: the same command goes on from there. HF_ENDPOINT names a
-    mirror, HF_TOKEN logs in, HF_HUB_OFFLINE forbids downloads.
+    A class (tiny, small, good) without --for means one model each for descriptions, speech and
+    summaries; one that makes pictures comes only by its name or with --for image. What an
+    interruption leaves is kept: the same command goes on from there. HF_ENDPOINT names a mirror,
+    HF_TOKEN logs in, HF_HUB_OFFLINE forbids downloads.
 
     Example: vidsum models pull small --for caption
     """
@@ -103,18 +108,17 @@ def pull(names: tuple[str, ...], task: Task | None, yes: bool, accept_change: bo
 @click.argument("name", metavar="NAME|CLASS|FILE")
 @_for
 def path(name: str, task: Task | None) -> None:
-    """Print where a model is: its file or folder, then its picture encoder if it has one.
+    """Print where a model is: its file or folder, then the files that go with it, if there are.
 
     Also takes what --caption-model and the like take: a class, a file, ollama:NAME or
     lmstudio:NAME; they need --for.
 
     Example: vidsum models path smolvlm2-500m
     """
-    from vidsum.catalog.locate import find
-    from vidsum.cli.modelchoice import path_lines, task_of
+    from vidsum.cli.modelchoice import paths, task_of
     from vidsum.cli.output import write_stdout
 
-    write_stdout(path_lines(find(task or task_of(name), name)))
+    write_stdout(paths(task or task_of(name), name))
 
 
 @models.command()
@@ -140,8 +144,8 @@ def verify(names: tuple[str, ...], quiet: bool) -> None:
     if not found and not bad and not quiet:
         say("no model of the catalogue is here")
     with progress(quiet=quiet, verbose=False) as listen:
-        for entry, commit in found:
-            line, damaged = modelchoice.verdict(entry, commit, listen)
+        for entry, parts in found:
+            line, damaged = modelchoice.verdict(entry, parts, listen)
             write_stdout(f"{line}\n")
             bad += [entry] if damaged else []
     if bad:
@@ -155,17 +159,19 @@ def verify(names: tuple[str, ...], quiet: bool) -> None:
 def rm(names: tuple[str, ...], yes: bool) -> None:
     """Remove models of the catalogue from the hub's cache, and print what that freed.
 
-    Other programs that share the cache lose them too; nothing else is touched. What was pinned
-    stays pinned.
+    Other programs that share the cache lose them too; nothing else is touched, and a file that
+    another model needs stays. What was pinned stays pinned.
 
     Example: vidsum models rm smolvlm2-256m
     """
     from vidsum.catalog.cache import remove
     from vidsum.catalog.catalogue import named
+    from vidsum.catalog.locate import needed_by_others
     from vidsum.cli import modelchoice
     from vidsum.cli.output import write_stdout
 
     entries = [named(name) for name in names]
-    modelchoice.confirm_removal(entries, yes=yes)
+    kept = needed_by_others(entries)
+    modelchoice.confirm_removal(entries, kept, yes=yes)
     for entry in entries:
-        write_stdout(f"{entry.name}: {modelchoice.size_text(remove(entry))} freed\n")
+        write_stdout(f"{entry.name}: {modelchoice.size_text(remove(entry, kept))} freed\n")

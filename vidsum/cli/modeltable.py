@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidsum.cli.modelchoice import size_text
@@ -13,7 +14,6 @@ from vidsum.wording import escape_controls, path_text
 
 if TYPE_CHECKING:
     from vidsum.catalog.entry import LocalModel, ModelEntry, Task
-    from vidsum.catalog.trust import Pulled
 
 _UNVERIFIED = "unverified: no commit or checksum is known; the first pull pins what it gets"
 _COLUMNS = ("name", "task", "class", "size", "memory", "licence", "context", "status")
@@ -52,25 +52,24 @@ class Row:
 def rows(task: Task | None) -> list[Row]:
     """Return a row for each entry of the catalogue, by task, best first."""
     from vidsum.catalog.catalogue import best_first
-    from vidsum.catalog.entry import TASKS
+    from vidsum.catalog.entry import ALL_TASKS
     from vidsum.catalog.locate import here
     from vidsum.catalog.machine import fits
-    from vidsum.catalog.trust import recorded
 
-    pulled = recorded()
-    found = [entry for each in TASKS if task in (None, each) for entry in best_first(each)]
-    return [
-        Row(entry, here(entry), fits(entry), _pinned_by(entry, pulled.get(entry.name)))
-        for entry in found
-    ]
+    found = [entry for each in ALL_TASKS if task in (None, each) for entry in best_first(each)]
+    return [Row(entry, here(entry), fits(entry), _pinned_by(entry)) for entry in found]
 
 
-def _pinned_by(entry: ModelEntry, known: Pulled | None) -> str:
-    if known is None or known.repo != entry.repo:
-        return "catalogue" if entry.pinned else "nobody"
-    if known.accepted:
+def _pinned_by(entry: ModelEntry) -> str:
+    """Return whose word the bytes are held to; of several repositories the weakest counts."""
+    from vidsum.catalog.trust import known
+
+    pulls = [known(part) for part in entry.parts]
+    if any(one is not None and one.accepted for one in pulls):
         return "accepted change"
-    return "catalogue" if entry.pinned else "first pull"
+    if entry.pinned:
+        return "catalogue"
+    return "nobody" if None in pulls else "first pull"
 
 
 def as_text(found: list[Row]) -> str:
@@ -111,10 +110,18 @@ def _fields(row: Row) -> dict[str, Any]:
         "repo": entry.repo, "revision": entry.revision, "licence": entry.licence,
         "size_bytes": entry.size_bytes, "memory_bytes": entry.memory_bytes,
         "context_tokens": entry.context_tokens, "note": entry.note,
+        "steps": entry.steps, "guidance": entry.guidance,
         "files": [{"name": file.name, "role": file.role, "size_bytes": file.size_bytes,
-                   "sha256": file.sha256} for file in entry.files],
+                   "sha256": file.sha256, "repo": part.repo, "revision": part.revision}
+                  for part in entry.parts for file in part.files],
         "here": model is not None, "fits": row.fits, "pinned_by": row.pinned,
         "path": None if model is None else path_text(model.model),
-        "mmproj": None if model is None or model.mmproj is None else path_text(model.mmproj),
+        "mmproj": None if model is None else _text(model.mmproj),
+        "encoder": None if model is None else _text(model.encoder),
+        "decoder": None if model is None else _text(model.decoder),
         "origin": None if model is None else model.origin,
     }  # fmt: skip
+
+
+def _text(path: Path | None) -> str | None:
+    return None if path is None else path_text(path)

@@ -26,6 +26,11 @@ ENGINES = frozenset({
     "reason_api", "generator", "image_model", "image_encoder", "image_decoder", "image_api",
 })  # fmt: skip
 """Options that say which engines work."""
+CAPS = frozenset({
+    "max_usd", "max_cu", "max_seconds", "allow_unpriced", "max_usd_per_day", "max_cu_per_day",
+    "watts_per_core",
+})  # fmt: skip
+"""Options that say what may be spent."""
 BROLL = frozenset({
     "generator", "image_model", "image_encoder", "image_decoder", "image_api", "image_timeout_s",
     "image_steps", "scenes", "variations", "ref",

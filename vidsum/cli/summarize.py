@@ -29,13 +29,16 @@ _LONGEST_QUESTION = 2_000
 @click.option("--what-did-vision-buy", "bought", is_flag=True,
               help="Sum up with and without what was seen and what was said, and say what each "
               "brought and cost.")  # fmt: skip
+@click.option("--broll", is_flag=True,
+              help="Also make new pictures and clips that illustrate it, in a folder beside the "
+              "video; vidsum broll does it step by step.")  # fmt: skip
 @click.option("--dry-run", is_flag=True,
               help="Only say what it would cost, as vidsum estimate does.")  # fmt: skip
 @common_options
 @click.pass_context
 def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, output: str | None,
-              ask: str | None, bought: bool, dry_run: bool, config: Path | None, quiet: bool,
-              verbose: bool, **flags: Any) -> None:  # fmt: skip
+              ask: str | None, bought: bool, broll: bool, dry_run: bool, config: Path | None,
+              quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
     """Say what is in videos, with times, and what it took to find out.
 
     The result goes to stdout, all else to stderr. With several videos, --json prints one object
@@ -47,7 +50,7 @@ def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, ou
     if as_json:
         flags["format"] = "json"
     options = options_in_force(flags, config)
-    wish = _wish(ask, bought=bought, dry_run=dry_run)
+    wish = _wish(ask, bought=bought, broll=broll, dry_run=dry_run)
     if dry_run:
         from vidsum.cli.estimate import Asked, show_estimates
 
@@ -62,12 +65,12 @@ def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, ou
     ctx.exit(batch.exit_code)
 
 
-def _wish(ask: str | None, *, bought: bool, dry_run: bool) -> Wish:
+def _wish(ask: str | None, *, bought: bool, broll: bool, dry_run: bool) -> Wish:
     """Return what is to be found out. Raises: OptionError."""
     from vidsum.cli.batch import Wish
 
     if ask is None:
-        wish = Wish(bought=bought)
+        wish = Wish(bought=bought, broll=broll)
     elif len(ask) > _LONGEST_QUESTION:
         raise OptionError(f"--ask takes a question of at most {_LONGEST_QUESTION:,} letters.",
                           "What is known of the video goes into --context.")  # fmt: skip
@@ -77,7 +80,10 @@ def _wish(ask: str | None, *, bought: bool, dry_run: bool) -> Wish:
         wish = Wish(ask)
     if bought and ask is not None:
         raise OptionError("--ask and --what-did-vision-buy do not go together.", "Run them apart.")
+    if broll and (bought or ask is not None):
+        raise OptionError("--broll illustrates summaries only.",
+                          "Leave out --ask and --what-did-vision-buy.")  # fmt: skip
     if dry_run and wish != Wish():
         raise OptionError("--dry-run estimates summaries only.",
-                          "Leave out --ask and --what-did-vision-buy.")  # fmt: skip
+                          "Leave out --ask, --what-did-vision-buy and --broll.")  # fmt: skip
     return wish

@@ -209,9 +209,11 @@ class Book:
 
     def _line(self, phase: Phase, kind: Kind, stage: str, modality: Modality, backend: str,
               call_id: str) -> Entry:  # fmt: skip
+        made = modality in ("image_gen", "video_gen")
         return self._now(Entry(
             call_id=call_id, phase=phase, kind=kind, ts_utc="", run_id=self._run_id, stage=stage,
             modality=modality, backend=backend, pid=os.getpid(), vidsum_version=vidsum.__version__,
+            direction="generate" if made else "understand",
         ))  # fmt: skip
 
     def _now(self, line: Entry) -> Entry:

@@ -114,6 +114,8 @@ def _usage(entry: PriceCalculation, used: Quantities) -> dict[str, Decimal] | No
     """Return what is used under the library's names; None when part of it would cost nothing.
 
     Reasoning tokens are output, and picture tokens input, where they have no price of their own.
+    Where pictures that are made have one, all that answers a request with pictures counts as such,
+    less its reasoning: for one that only shows some that is too much, never too little.
     """
     price = entry.model_price
     by_tokens = _has(price, "input_mtok") or _has(price, "output_mtok")
@@ -133,6 +135,9 @@ def _usage(entry: PriceCalculation, used: Quantities) -> dict[str, Decimal] | No
             ("output_reasoning_mtok", "output_reasoning_tokens", used.reasoning_tokens),
         ):
             found |= {key: amount} if _has(price, name) else {}
+        if used.images and _has(price, "output_image_mtok"):
+            words = min(used.reasoning_tokens or 0, used.output_tokens or 0)
+            found |= {"output_image_tokens": (used.output_tokens or 0) - words}
     elif used.audio_s is None:
         return None
     for name, key in (("audio_hours", "audio_seconds"),

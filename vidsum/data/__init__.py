@@ -7,6 +7,7 @@ container's own clock.
 
 from vidsum.data.broll import (
     Anchor,
+    BrollOutcome,
     BrollPlan,
     ClipFrom,
     FinishedShot,
@@ -113,6 +114,7 @@ __all__ = [
     "Bought",
     "BoughtModality",
     "Brightness",
+    "BrollOutcome",
     "BrollPlan",
     "Bundle",
     "Caption",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from vidsum.data.evidence import Notice
 
 PromptFrom = Literal["", "model", "template", "user"]
 """Who wrote a scene's prompt: a model, vidsum's own template after a model failed or where there is
@@ -144,3 +147,22 @@ class FinishedShot:
     fps: float | None = None
     cost_usd: str | None = "0"
     cost_from: str = "measured"
+
+
+@dataclass(frozen=True, slots=True)
+class BrollOutcome:
+    """All that a B-roll folder holds, with its path.
+
+    ``picks`` has the number of the variation that is wanted by scene, None where none is.
+    ``exports`` are the paths of timelines that were written by this call, ``notices`` what the user
+    should know of it.
+    """
+
+    folder: str
+    plan: BrollPlan
+    look: LookBook | None
+    variations: tuple[Variation, ...]
+    picks: Mapping[str, int | None]
+    finished: tuple[FinishedShot, ...]
+    exports: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from vidsum.data.broll import BrollOutcome
 from vidsum.data.cost import Origin
 from vidsum.data.evidence import Evidence
 from vidsum.data.receipt import ModalityCost, Receipt
 
-SCHEMA_VERSION = "1.3"
+SCHEMA_VERSION = "1.4"
 FORM_VERSION = "2"
 """Of the summary's and the answer's own form, whoever wrote them."""
 
@@ -225,7 +226,7 @@ class Result:
 
     What was asked for is a ``summary``, or the ``answer`` to a question (then there is no summary),
     or what each modality ``bought`` (then ``summary`` is the whole one). ``failures`` are backends
-    that stopped working on the way; what they had done is kept.
+    that stopped working on the way; what they had done is kept. ``broll``: where it was asked for.
     """
 
     bundle: Bundle
@@ -237,10 +238,12 @@ class Result:
     failures: tuple[str, ...] = ()
     answer: Answer | None = None
     bought: Bought | None = None
+    broll: BrollOutcome | None = None
 
     @property
     def partial(self) -> bool:
         """True when something is missing: of the video, by a backend that gave up, for a cap."""
         notices, spending = self.bundle.evidence.notices, self.receipt.spending
         left_out = spending is not None and spending.reached
+        notices = (*notices, *(self.broll.notices if self.broll else ()))
         return left_out or bool(self.failures) or any(notice.partial for notice in notices)

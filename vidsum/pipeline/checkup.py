@@ -16,14 +16,17 @@ from vidsum.pipeline.choosing import WORDS, Choice, pick, sources
 from vidsum.wording import path_text
 
 _LIBRARIES = ("av", "rapidocr", "faster-whisper", "ctranslate2", "llama-cpp-python", "openai",
-              "huggingface-hub")  # fmt: skip
+              "huggingface-hub", "stable-diffusion-cpp-python")  # fmt: skip
+_OPTIONAL = {"generator": ("generator", "image_model", "image_api")}
+"""Stages that no run needs, each with the options that ask for it all the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class StageReport:
     """One stage: what it would use, whether that can work, and every engine that there is.
 
-    ``better`` are engines that would be preferred, were they ready.
+    ``better`` are engines that would be preferred, were they ready. ``optional``: no run needs it,
+    and no option asks for it.
     """
 
     stage: str
@@ -32,6 +35,7 @@ class StageReport:
     ready: bool
     better: tuple[Choice, ...]
     engines: tuple[Choice, ...]
+    optional: bool = False
 
 
 def stages(options: Options) -> tuple[StageReport, ...]:
@@ -48,9 +52,11 @@ def _stage(stage: str, options: Options) -> StageReport:
         Choice(stage, name, registry.readiness(stage, name, options))
         for name in registry.STAGES[stage]
     )
+    asked = any(getattr(options, name) is not None for name in _OPTIONAL.get(stage, ()))
     return StageReport(
-        stage, WORDS[stage], used, found.choice.readiness.ready, found.better, engines
-    )
+        stage, WORDS[stage], used, found.choice.readiness.ready, found.better, engines,
+        stage in _OPTIONAL and not asked,
+    )  # fmt: skip
 
 
 def machine() -> dict[str, object]:

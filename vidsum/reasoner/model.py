@@ -25,7 +25,7 @@ from vidsum.reasoner.grounding import Ground, Grounded, GroundedResponse
 from vidsum.reasoner.inquiry import Inquiry, Told
 from vidsum.reasoner.packing import Packed, pack
 from vidsum.reasoner.prompting import Prompter
-from vidsum.reasoner.protocol import Advanced, Answers, Looker, Reasoner, ignore
+from vidsum.reasoner.protocol import Advanced, Answers, Looker, Questioned, ignore
 from vidsum.reasoner.revising import Written, with_second_looks
 from vidsum.reasoner.rooms import enough_tokens
 from vidsum.reasoner.sections import collapsed
@@ -44,7 +44,7 @@ class _Work:
     left_out: Mapping[str, int]
 
 
-class ModelReasoner(Reasoner):
+class ModelReasoner(Questioned):
     """Has a model write the summary and keeps what stands up to the timeline.
 
     ``open_backend`` is told how many tokens would do for a summary in one go, and loads or asks
@@ -102,19 +102,28 @@ class ModelReasoner(Reasoner):
             told = work.inquiry.put(answering())
         return self._answer(bundle, question, told, work)
 
+    def asker(self, enough_tokens: int, advanced: Advanced = ignore, fence: str = "") -> Asker:
+        """Return who asks the model whatever is wanted; the model is loaded now.
+
+        Raises: BackendMissing, BackendFailed.
+        """
+        backend = self._opened(enough_tokens)
+        backend.count_tokens("")  # a local model knows its context when it is loaded
+        return Asker(
+            backend, backend.context_tokens or self._assumed_context_tokens,
+            bounded=self._bounded, advanced=advanced, fence=fence, answers=self.answers,
+            unusable=self.unusable,
+        )  # fmt: skip
+
     @contextmanager
     def _work(
         self, bundle: Bundle, advanced: Advanced, question: str = "", *, looks: int = 0
     ) -> Iterator[_Work]:
         """Open the model and make everything ready; afterwards, count the answers reused."""
-        backend = self._opened(bundle, looks)
-        backend.count_tokens("")  # a local model knows its context when it is loaded
+        shown = min(bundle.tokens, self._options.max_evidence_tokens or bundle.tokens)
+        enough = enough_tokens(shown, self._options.length, looks)
         prompter = Prompter(bundle, self._options, question)
-        asker = Asker(
-            backend, backend.context_tokens or self._assumed_context_tokens,
-            bounded=self._bounded, advanced=advanced, fence=prompter.fence, answers=self.answers,
-            unusable=self.unusable,
-        )  # fmt: skip
+        asker = self.asker(enough, advanced, prompter.fence)
         ground = Ground(bundle)
         packed = self._packed(bundle, asker, question)
         prompter.left_out = sum(packed.left_out.values())
@@ -126,10 +135,9 @@ class ModelReasoner(Reasoner):
         finally:
             self.reused = asker.reused
 
-    def _opened(self, bundle: Bundle, looks: int) -> ChatBackend:
+    def _opened(self, enough: int) -> ChatBackend:
         if self._backend is None:
-            shown = min(bundle.tokens, self._options.max_evidence_tokens or bundle.tokens)
-            backend = self._open_backend(enough_tokens(shown, self._options.length, looks))
+            backend = self._open_backend(enough)
             with self._lock:
                 self._backend = backend
                 closed = self._closed

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vidsum.costs.tally import Tally
 from vidsum.data import Answer, Bundle, SecondLook, Summary
+
+if TYPE_CHECKING:
+    from vidsum.reasoner.asking import Asker
 
 Advanced = Callable[[int, int], None]
 """Told how many model calls are done, and of how many."""
@@ -83,4 +86,19 @@ class Reasoner(Protocol):
 
     def close(self) -> None:
         """Let go of the model or the connections; may be called twice."""
+        ...
+
+
+class Questioned(Reasoner, Protocol):
+    """A reasoner with a language model, which can be asked other things than what is in a video.
+
+    Such questions are booked at the same ``tally`` and kept in the same ``answers``.
+    """
+
+    def asker(self, enough_tokens: int, advanced: Advanced = ignore, fence: str = "") -> Asker:
+        """Return who asks the model; it is loaded, with a context that holds so many tokens.
+
+        ``fence`` is the run's mark in prompts, see :class:`vidsum.reasoner.asking.Asker`.
+        Raises: BackendMissing, BackendFailed.
+        """
         ...

@@ -55,6 +55,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "summary": _plain(result.summary),
         "answer": _plain(result.answer),
         "bought": None if result.bought is None else _bought(result.bought),
+        "broll": _plain(result.broll),
         "timeline": _plain(result.bundle.timeline),
         "facts": _plain(evidence.facts),
         "frames": [_frame(seen) for seen in evidence.observations],
@@ -74,6 +75,7 @@ def as_object(result: Result) -> dict[str, Any]:
 def _warnings(result: Result) -> list[Notice]:
     """Return what the user should know; what the summary left out for a cap came later."""
     notices, spending = list(result.bundle.evidence.notices), result.receipt.spending
+    notices += result.broll.notices if result.broll else ()
     told = {notice.message for notice in notices}
     late = spending.given_up if spending is not None else ()
     return notices + [Notice("cap", line, True) for line in late if line not in told]

@@ -1,0 +1,134 @@
+"""Picks are brought to the source's shape and size, and move; what is finished stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from broll.brush import Brush, filled
+
+from vidsum.broll.finishing import FinishReport, finish
+from vidsum.broll.folder import BrollFolder, pick
+from vidsum.broll.making import make
+from vidsum.broll.marking import read_marks
+from vidsum.config import Options
+from vidsum.data import Image
+from vidsum.errors import OptionError
+from vidsum.pipeline.run import Run
+
+
+class Doubling:
+    """Enlarges by two, and counts."""
+
+    name = "doubling-x2"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def enlarge(self, image: Image) -> Image:
+        self.asked += 1
+        return np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> BrollFolder:
+    """Two scenes with two pictures each, of the first one the second is picked."""
+    found = BrollFolder(tmp_path / "film.broll")
+    filled(found)
+    run = Run(Path("/films/a.mp4"), Options())
+    make(run, found, Brush(tmp_path / "log"), variations=2, measured=False)
+    run.finish()
+    pick(found, {"s01": 2, "s02": None})
+    return found
+
+
+def finished(folder: BrollFolder, **more: Any) -> FinishReport:
+    run = Run(Path("/films/a.mp4"), Options())
+    try:
+        return finish(run, folder, **more)
+    finally:
+        run.finish()
+
+
+def test_a_pick_comes_in_the_size_of_the_source_and_moves(folder: BrollFolder) -> None:
+    (shot,) = finished(folder, seconds=0.4).finished
+    assert (shot.scene, shot.number, shot.file) == ("s01", 2, "finished/s01-v2.png")
+    assert (shot.width_px, shot.height_px, shot.upscaled_by) == (320, 180, "lanczos")
+    picture = folder.picture(shot.file)
+    assert picture is not None
+    assert picture.shape == (180, 320, 3)
+    assert (shot.clip, shot.clip_from, shot.clip_s, shot.fps) == (
+        "finished/s01-v2.mp4", "kenburns", 0.4, 25.0)  # fmt: skip
+    for name in (shot.file, shot.clip):
+        marks = read_marks(folder.place(name))
+        assert marks is not None
+        assert (marks.scene, marks.model) == ("s01", "brush-1")
+    assert folder.read_made().finished == (shot,)
+
+
+def test_what_is_finished_in_the_same_way_stays(folder: BrollFolder) -> None:
+    (shot,) = finished(folder, seconds=0.4).finished
+    before = {one: one.stat().st_mtime_ns for one in folder.place("finished").iterdir()}
+    again = finished(folder, seconds=0.4)
+    assert (again.finished, again.kept) == ((), (shot,))
+    assert before == {one: one.stat().st_mtime_ns for one in folder.place("finished").iterdir()}
+    assert finished(folder, moving=False).kept == (shot,)
+    (longer,) = finished(folder, seconds=0.6).finished
+    assert longer.clip_s == pytest.approx(0.6)
+    folder.place(shot.clip).unlink()
+    assert len(finished(folder, seconds=0.6).finished) == 1
+
+
+def test_another_pick_is_finished_in_its_place(folder: BrollFolder) -> None:
+    finished(folder, moving=False)
+    pick(folder, {"s01": 1, "s02": 2})
+    report = finished(folder, moving=False)
+    assert [(one.scene, one.number) for one in report.finished] == [("s01", 1), ("s02", 2)]
+    assert [one.number for one in folder.read_made().finished] == [1, 2]
+    pick(folder, {"s01": 2})
+    assert [one.scene for one in finished(folder, moving=False, scenes=["s02"]).kept] == ["s02"]
+
+
+def test_each_step_may_be_left_out(folder: BrollFolder) -> None:
+    made = folder.read_made().find("s01", 2)
+    assert made is not None
+    (shot,) = finished(folder, upscale=False, moving=False).finished
+    assert (shot.clip, shot.upscaled_by) == ("", "")
+    assert shot.width_px <= made.width_px
+    assert shot.width_px / shot.height_px == pytest.approx(320 / 180, rel=0.03)
+    assert finished(folder, upscale=False, moving=False).kept == (shot,)
+    (larger,) = finished(folder, moving=False).finished
+    assert larger.width_px == 320
+
+
+def test_a_model_may_enlarge(folder: BrollFolder) -> None:
+    finished(folder, moving=False)
+    model = Doubling()
+    (shot,) = finished(folder, moving=False, upscaler=model).finished
+    assert (shot.upscaled_by, model.asked, shot.width_px) == ("doubling-x2", 1, 320)
+    assert finished(folder, moving=False, upscaler=model).kept == (shot,)
+    assert model.asked == 1
+
+
+def test_nothing_stands_in_for_a_picture_that_is_gone(folder: BrollFolder) -> None:
+    folder.place("images/s01-v2.png").unlink()
+    with pytest.raises(OptionError, match=r"images/s01-v2\.png that was picked cannot be read"):
+        finished(folder)
+    assert list(folder.place("finished").iterdir()) == []
+
+
+def test_without_a_pick_there_is_nothing_to_do(folder: BrollFolder) -> None:
+    pick(folder, {"s01": None})
+    with pytest.raises(OptionError, match="Nothing is picked"):
+        finished(folder)
+    with pytest.raises(OptionError, match="no scene s09"):
+        finished(folder, scenes=["s09"])
+
+
+def test_a_source_without_a_picture_gets_a_usual_size(folder: BrollFolder) -> None:
+    folder.write_plan(replace(folder.read_plan(), width_px=0, height_px=0, fps=None))
+    (shot,) = finished(folder, moving=False).finished
+    assert (shot.width_px, shot.height_px) == (1920, 1080)

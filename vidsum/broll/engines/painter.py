@@ -1,0 +1,154 @@
+"""The painter: a process of its own that hosts stable-diffusion.cpp with one model.
+
+The native library ends the process with a signal at weights that it does not like, and moves its
+descriptors 1 and 2 about: so the pipes to the program are put out of its way first, and all that
+it prints goes to stderr. The process ends when its stdin does, also in the middle of a picture.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import queue
+import resource
+import signal
+import threading
+import time
+from importlib import import_module
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from vidsum.broll.engines.painter_wire import Order, files_in, order_in
+from vidsum.data import Image
+from vidsum.media import wire
+
+Inbox = queue.SimpleQueue[tuple[wire.Header, bytes]]
+_ERROR = 3
+"""Source: stable-diffusion.h, enum sd_log_level_t: debug 0, info 1, warning 2, error 3."""
+
+
+def main() -> None:
+    """Answer requests until stdin ends."""
+    requests, answers = _take_pipes()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the program's, which ends us
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    inbox: Inbox = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(requests, inbox), daemon=True).start()
+    _Easel(answers).serve(inbox)
+
+
+def _take_pipes() -> tuple[BinaryIO, BinaryIO]:
+    """Return the pipes to the program under other numbers than 0 and 1, which are given away."""
+    requests, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    os.close(nothing)
+    return requests, answers
+
+
+def _listen(requests: BinaryIO, inbox: Inbox) -> None:
+    """Pass requests on. Whatever ends them ends the process: native code cannot be interrupted."""
+    try:
+        while message := wire.read(requests.read):
+            inbox.put(message)
+    finally:
+        os._exit(0)
+
+
+class _Easel:
+    """The model, once it is loaded, and the way back to the program."""
+
+    def __init__(self, answers: BinaryIO) -> None:
+        self._answers = answers
+        self._model: Any = None
+        self._steps = 0
+        self._device = "cpu"
+        self._callbacks: list[Any] = []  # C keeps pointers to them
+
+    def serve(self, inbox: Inbox) -> None:
+        """Do what is asked, one after the other. A model that does not load ends it."""
+        while True:
+            message, blob = inbox.get()
+            try:
+                if message["do"] == "load":
+                    self._load(message)
+                else:
+                    self._paint(*order_in(message, blob))
+            except Exception as exc:  # noqa: BLE001  # the job boundary: the program is told
+                kind = "" if isinstance(exc, ValueError) else f"{type(exc).__name__}: "
+                self._send({"failed": f"{kind}{exc}"[:1000]})
+
+    def _send(self, header: wire.Header, blob: bytes = b"") -> None:
+        wire.write(self._answers, header, blob)
+
+    def _load(self, message: wire.Header) -> None:
+        native = import_module("stable_diffusion_cpp")  # it has no types
+        started_s = time.perf_counter()
+        self._take_callbacks(native)
+        files = {role: _openable(path) for role, path in files_in(message).items()}
+        # verbose: else descriptors 1 and 2 go nowhere meanwhile, and a crash could not be told of
+        self._model = native.StableDiffusion(**files, n_threads=message["threads"], verbose=True)
+        if not self._model.model:  # a null pointer, which the library's wrapper lets pass
+            raise ValueError("the library did not take the files")
+        self._send({"loaded": True, "load_s": time.perf_counter() - started_s,
+                    "device": self._device})  # fmt: skip
+
+    def _take_callbacks(self, native: Any) -> None:
+        """Have the native library tell us what it logs and which step it is at."""
+
+        def log(level: int, text: bytes, data: Any) -> None:
+            if b"Using " in text and b" backend" in text and b"CPU" not in text:
+                self._device = "gpu"
+            if level >= _ERROR:
+                os.write(2, text)
+
+        def progress(step: int, steps: int, time_s: float, data: Any) -> None:
+            if steps == self._steps and 0 < step <= steps:  # others are those of loading
+                self._send({"step": step, "of": steps})
+
+        self._callbacks = [native.sd_log_callback(log), native.sd_progress_callback(progress)]
+        native.sd_set_log_callback(self._callbacks[0], ctypes.c_void_p(0))
+        native.sd_set_progress_callback(self._callbacks[1], ctypes.c_void_p(0))
+
+    def _paint(self, order: Order, references: list[Image]) -> None:
+        from PIL import Image as Pillow
+
+        started_s, cpu_s = time.perf_counter(), time.process_time()
+        self._steps = order.steps
+        (picture,) = self._model.generate_image(
+            prompt=_plain(order.prompt), width=order.width_px, height=order.height_px,
+            seed=order.seed, sample_steps=order.steps, cfg_scale=order.guidance,
+            sample_method="euler",
+            ref_images=[Pillow.fromarray(one) for one in references] or None,
+        )  # fmt: skip
+        self._steps = 0
+        picture = picture.convert("RGB")
+        self._send(
+            {"painted": True, "width_px": picture.width, "height_px": picture.height,
+             "paint_s": time.perf_counter() - started_s, "cpu_s": time.process_time() - cpu_s},
+            picture.tobytes(),
+        )  # fmt: skip
+
+
+def _plain(prompt: str) -> str:
+    """Return a prompt without what the library takes for an order to open a file, and as C and
+    UTF-8 can have it. ``<lora:/some/file:1>`` in a prompt would load that file as weights."""
+    prompt = prompt.replace("<lora:", "<lora ").replace("\0", " ")
+    return prompt.encode("utf-8", "replace").decode()
+
+
+def _openable(path: Path) -> str:
+    """Return a name that the library can open. It takes names as UTF-8 and cuts white space off
+    them; others go by a descriptor, which stays open."""
+    name = str(path)
+    try:
+        if name == os.path.normpath(name.strip()) and name.encode():
+            return name
+    except UnicodeEncodeError:
+        pass
+    return f"/proc/self/fd/{os.open(path, os.O_RDONLY)}"
+
+
+if __name__ == "__main__":
+    main()

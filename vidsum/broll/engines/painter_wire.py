@@ -1,0 +1,120 @@
+"""What the program and its painter say to each other, on top of :mod:`vidsum.media.wire`.
+
+The program sends ``{"do": "load", …}`` once and ``{"do": "paint", …}`` for each picture, with
+the references' pixels one after the other. The painter answers a picture with any number of
+``{"step": …}`` and one ``{"painted": …}`` or ``{"failed": …}``; loading with ``{"loaded": …}`` or
+``{"failed": …}``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from vidsum.data import Image
+from vidsum.media.wire import BadMessage, Header
+
+_MOST_SIDE_PX: Final = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A picture to paint. ``guidance``: classifier-free, 1 for none."""
+
+    prompt: str
+    width_px: int
+    height_px: int
+    seed: int
+    steps: int
+    guidance: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Painted:
+    """A picture: uint8 [h, w, 3] RGB, what it took, and on what."""
+
+    image: Image
+    paint_s: float
+    cpu_s: float
+
+
+def load_message(files: Mapping[str, Path], threads: int) -> Header:
+    """Return the request to load a model; names of files are bytes."""
+    return {"do": "load", "threads": threads,
+            "files": {role: os.fsencode(path).hex() for role, path in files.items()}}  # fmt: skip
+
+
+def files_in(message: Header) -> dict[str, Path]:
+    """Return the files that a request to load names."""
+    return {role: Path(os.fsdecode(bytes.fromhex(name)))
+            for role, name in message["files"].items()}  # fmt: skip
+
+
+def paint_message(order: Order, references: Sequence[Image]) -> tuple[Header, bytes]:
+    """Return the request for a picture. ``references``: uint8 [h, w, 3] RGB."""
+    import numpy as np
+
+    sizes = [reference.shape[1::-1] for reference in references]
+    pixels = b"".join(np.ascontiguousarray(reference).tobytes() for reference in references)
+    return {"do": "paint", "references": sizes} | asdict(order), pixels
+
+
+def order_in(message: Header, pixels: bytes) -> tuple[Order, list[Image]]:
+    """Return the picture that a request wants, and the references that steer it."""
+    sizes = message["references"]
+    order = Order(**{key: message[key] for key in Order.__dataclass_fields__})
+    references, at = [], 0
+    for width, height in sizes:
+        end = at + 3 * width * height
+        references.append(as_image(pixels[at:end], width, height))
+        at = end
+    return order, references
+
+
+def painted_in(message: Header, pixels: bytes) -> Painted:
+    """Return a picture that came. Raises: BadMessage: a painter that hostile weights have taken
+    over may say anything."""
+    width, height = _whole(message, "width_px"), _whole(message, "height_px")
+    if not (width <= _MOST_SIDE_PX and height <= _MOST_SIDE_PX):
+        raise BadMessage("a picture of no size")
+    return Painted(as_image(pixels, width, height), seconds_in(message, "paint_s"),
+                   seconds_in(message, "cpu_s"))  # fmt: skip
+
+
+def steps_in(message: Header) -> tuple[int, int]:
+    """Return how many steps are done, and of how many. Raises: BadMessage."""
+    return _whole(message, "step"), _whole(message, "of")
+
+
+def seconds_in(message: Header, key: str) -> float:
+    """Return a time. Raises: BadMessage."""
+    found = message.get(key)
+    if not isinstance(found, int | float) or isinstance(found, bool) or found < 0:
+        raise BadMessage(f"{key} is no time")
+    return float(found)
+
+
+def text_in(message: Header, key: str) -> str:
+    """Return a text, "" where there is none."""
+    found = message.get(key)
+    return found if isinstance(found, str) else ""
+
+
+def as_image(pixels: bytes, width: int, height: int) -> Image:
+    """Return pixels as uint8 [h, w, 3]. Raises: BadMessage when they are not as many."""
+    import numpy as np
+
+    if len(pixels) != 3 * width * height:
+        raise BadMessage("a picture that is not of its size")
+    image: Any = np.frombuffer(pixels, np.uint8).reshape(height, width, 3)
+    return image  # type: ignore[no-any-return]
+
+
+def _whole(message: Header, key: str) -> int:
+    found = message.get(key)
+    if type(found) is not int or found < 1:
+        raise BadMessage(f"{key} is no number")
+    return found

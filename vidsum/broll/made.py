@@ -1,0 +1,151 @@
+"""The record of what was made: ``made.json`` in a B-roll folder, read strictly and written whole.
+
+It says what was paid for, so that it is never thrown away: a file that is damaged, not vidsum's or
+of a newer vidsum is refused with a message, and stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from vidsum.data import FinishedShot, Variation
+from vidsum.errors import OptionError, OutputError
+from vidsum.failpoints import failpoint
+from vidsum.outputs import write_whole
+from vidsum.wording import escaped, path_text, shown
+
+FORM: Final = "vidsum-broll"
+VERSION: Final = 1
+_MOVE: Final = ("Repair it, or move it away: the pictures in images/ stay, but are then asked for "
+                "again.")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a B-roll folder holds.
+
+    ``picks`` has a number a scene, None where the user wants none of its pictures; a scene about
+    which nobody decided is not there. ``baselines`` are pictures made without references, to
+    measure what references do: number 0, never shown, never picked. ``pending`` is a picture that
+    was paid for and was about to be written when this was.
+    """
+
+    variations: tuple[Variation, ...] = ()
+    picks: Mapping[str, int | None] = field(default_factory=dict)
+    finished: tuple[FinishedShot, ...] = ()
+    baselines: tuple[Variation, ...] = ()
+    pending: Variation | None = None
+
+    @property
+    def picked(self) -> Mapping[str, int]:
+        """The numbers that were picked, by scene."""
+        return {scene: number for scene, number in self.picks.items() if number is not None}
+
+    def of(self, scene: str) -> tuple[Variation, ...]:
+        """Return a scene's variations, by number."""
+        found = (one for one in self.variations if one.scene == scene)
+        return tuple(sorted(found, key=lambda one: one.number))
+
+    def find(self, scene: str, number: int) -> Variation | None:
+        """Return one variation; None where there is none."""
+        return next((one for one in self.of(scene) if one.number == number), None)
+
+    def baseline(self, scene: str) -> Variation | None:
+        """Return what a scene looks like without references; None where nobody tried."""
+        return next((one for one in self.baselines if one.scene == scene), None)
+
+    def with_variation(self, new: Variation) -> Made:
+        """Return the same with a variation in the place of that of the same number."""
+        if new.number == 0:
+            return replace(self, baselines=_put(self.baselines, new), pending=None)
+        return replace(self, variations=_put(self.variations, new), pending=None)
+
+    def with_finished(self, new: FinishedShot) -> Made:
+        """Return the same with a finished shot in the place of that of the same scene."""
+        others = tuple(one for one in self.finished if one.scene != new.scene)
+        return replace(self, finished=(*others, new))
+
+
+def _put(every: Iterable[Variation], new: Variation) -> tuple[Variation, ...]:
+    place = {(one.scene, one.number): one for one in every}
+    place[new.scene, new.number] = new
+    return tuple(place.values())
+
+
+def read(path: Path) -> Made:
+    """Return what a made.json holds; nothing where there is no such file.
+
+    Raises: OptionError for one that is damaged, not vidsum's, or newer; OutputError.
+    """
+    try:
+        body = path.read_bytes()
+    except FileNotFoundError:
+        return Made()
+    except OSError as exc:
+        raise OutputError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
+    try:
+        raw = json.loads(body)
+    except (ValueError, RecursionError) as exc:
+        raise OptionError(f"{shown(path)} is damaged: it is no JSON.", _MOVE) from exc
+    if not isinstance(raw, dict) or raw.get("form") != FORM:
+        raise OptionError(f"{shown(path)} was not written by vidsum.", _MOVE)
+    version = raw.get("schema_version")
+    if isinstance(version, int) and version > VERSION:
+        raise OptionError(f"{shown(path)} was written by a newer vidsum (form {version}, this one "
+                          f"knows {VERSION}).", "Update vidsum.")  # fmt: skip
+    return _checked(path, raw)
+
+
+def _checked(path: Path, raw: Mapping[str, Any]) -> Made:
+    """Return what JSON says, each field of its type. Raises: OptionError."""
+    import pydantic
+
+    try:
+        # As JSON: there lists are tuples, and nothing else is taken for anything else.
+        found = pydantic.TypeAdapter(Made).validate_json(json.dumps(raw), strict=True)
+    except pydantic.ValidationError as exc:
+        first = exc.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise OptionError(f"{shown(path)} is damaged: {escaped(where)}: {escaped(first['msg'])}.",
+                          _MOVE) from exc  # fmt: skip
+    _check_files(path, found)
+    return found
+
+
+def _check_files(path: Path, found: Made) -> None:
+    """Refuse names of files that lead out of the folder. Raises: OptionError."""
+    pending = () if found.pending is None else (found.pending,)
+    names = [one.file for one in (*found.variations, *found.baselines, *pending)]
+    names += [one.file for one in found.finished]
+    names += [one.clip for one in found.finished]
+    for name in filter(None, names):
+        if not is_inside(name):
+            raise OptionError(f"{shown(path)} is damaged: {escaped(name)} leads out of its folder.",
+                              _MOVE)  # fmt: skip
+
+
+def is_inside(name: str) -> bool:
+    """Say whether a file's name stays within the folder that it is meant for."""
+    parts = PurePosixPath(name).parts
+    return bool(parts) and parts[0] != "/" and ".." not in parts and "\0" not in name
+
+
+def write(path: Path, made: Made) -> None:
+    """Write a made.json, whole or not at all. Raises: OutputError."""
+    told = {"form": FORM, "schema_version": VERSION, **asdict(made)}
+    failpoint("broll.made.before")
+    write_whole(path, json.dumps(_encodable(told), ensure_ascii=False, indent=1) + "\n")
+    failpoint("broll.made.after")
+
+
+def _encodable(value: Any) -> Any:
+    """Return the same, without what is no Unicode: bytes of names of files as ``\\xNN``."""
+    if isinstance(value, Mapping):
+        return {path_text(key): _encodable(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [_encodable(one) for one in value]
+    return path_text(value) if isinstance(value, str) else value

@@ -1,0 +1,140 @@
+"""The pictures of a plan are made: each is paid for once, kept at once, and asked for no more."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from vidsum.broll import effect, estimating
+from vidsum.broll.engines.protocol import ImageEngine
+from vidsum.broll.estimating import Itemised, Parts
+from vidsum.broll.folder import BrollFolder
+from vidsum.broll.made import Made
+from vidsum.broll.maker import Maker, book_kept
+from vidsum.broll.orders import Missing, Order, Ref, Studio, chosen, missing
+from vidsum.data import Scene, Variation
+from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, BudgetReached
+from vidsum.pipeline.run import Run
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakeReport:
+    """What came of it. ``kept`` were there already; ``left_out`` counts what was not made because
+    of a cap or an engine that gave up. ``gains`` has the mean palette gain by scene, None where it
+    was not measured."""
+
+    made: tuple[Variation, ...] = ()
+    kept: tuple[Variation, ...] = ()
+    failed: tuple[Variation, ...] = ()
+    unknown: tuple[Variation, ...] = ()
+    left_out: int = 0
+    capped: bool = False
+    gave_up: bool = False
+    gains: Mapping[str, float | None] = field(default_factory=dict)
+
+    @property
+    def exit_code(self) -> int:
+        """0; 5 or 6 when an engine or a cap ended it; 7 when pictures are missing."""
+        if self.gave_up:
+            return BackendFailed.exit_code
+        if self.capped:
+            return BudgetReached.exit_code
+        return EXIT_PARTIAL if self.failed or self.unknown or self.left_out else EXIT_OK
+
+
+def make(
+    run: Run, folder: BrollFolder, engine: ImageEngine, *, variations: int,
+    scenes: Collection[str] | None = None, ref: Ref = "auto", retry: bool = False,
+    refined: Mapping[str, str] | None = None, measured: bool = True,
+) -> MakeReport:  # fmt: skip
+    """Make what is missing of each scene's variations, of all scenes or some; the caller closes
+    the engine.
+
+    What exists is not asked for again, nor what nobody answered unless ``retry``. ``refined`` has
+    the user's notes by scene, to be kept with the pictures that follow from them (the prompts in
+    the plan have them already). ``measured``: baselines are made. A request that fails loses one
+    picture; a cap or an engine that gives up ends it, and what is there is kept.
+
+    Raises: OptionError (references that the engine cannot use, a paid engine without a cap, a plan
+    or record that cannot be used), OutputError (also when somebody else is at it), BackendFailed
+    and BackendMissing when no picture was made yet.
+    """
+    folder.read_plan()  # before a lock is made in what is no such folder
+    with folder.hold():
+        folder.create()
+        studio = _studio(run, folder, engine, ref)
+        made = promoted(folder, folder.read_made())
+        wanted = chosen(studio.plan, scenes)
+        lot = missing(studio, made, wanted, variations, retry=retry)
+        extra = effect.baselines(run, studio, made, wanted) if measured else ()
+        estimating.check_capped(run, engine, _itemised(run, studio, wanted, lot, extra))
+        book_kept(run, lot.kept)
+        maker = Maker(run, studio, made, refined or {})
+        if lot.orders or extra:
+            maker.make(lot.orders, extra)
+        measured_made, gains = effect.measured(run, studio, maker.made, wanted)
+        if measured_made != maker.made:
+            folder.write_made(measured_made)
+    return _report(lot, maker, measured_made, gains)
+
+
+def estimate(
+    run: Run, folder: BrollFolder, engine: ImageEngine, *, variations: int,
+    scenes: Collection[str] | None = None, ref: Ref = "auto", retry: bool = False,
+    measured: bool = True,
+) -> Itemised:  # fmt: skip
+    """Return what :func:`make` would cost with the same arguments; nothing is written.
+
+    Raises: OptionError, BackendMissing.
+    """
+    studio = _studio(run, folder, engine, ref)
+    made = _as_promoted(folder, folder.read_made())
+    wanted = chosen(studio.plan, scenes)
+    lot = missing(studio, made, wanted, variations, retry=retry)
+    extra = effect.baselines(run, studio, made, wanted) if measured else ()
+    return _itemised(run, studio, wanted, lot, extra)
+
+
+def promoted(folder: BrollFolder, made: Made) -> Made:
+    """Return the record with the picture that was on its way when a run was killed, if it got
+    there. Raises: OutputError."""
+    after = _as_promoted(folder, made)
+    if after is not made:
+        folder.write_made(after)
+    return after
+
+
+def _as_promoted(folder: BrollFolder, made: Made) -> Made:
+    if made.pending is None:
+        return made
+    there = folder.picture(made.pending.file) is not None
+    return made.with_variation(made.pending) if there else replace(made, pending=None)
+
+
+def _studio(run: Run, folder: BrollFolder, engine: ImageEngine, ref: Ref) -> Studio:
+    return Studio(folder, folder.read_plan(), folder.read_look(), engine, ref,
+                  run.options.image_steps)  # fmt: skip
+
+
+def _itemised(
+    run: Run, studio: Studio, scenes: Sequence[Scene], lot: Missing, extra: Sequence[Order]
+) -> Itemised:  # fmt: skip
+    orders = lot.orders or (studio.order(scenes[0], 1),)
+    return estimating.itemise(run, studio.engine, Parts(
+        picture=orders[0].request, baseline=studio.baseline(scenes[0]).request,
+        pictures=len(lot.orders), baselines=len(extra), kept=len(lot.kept),
+    ))  # fmt: skip
+
+
+def _report(
+    lot: Missing, maker: Maker, made: Made, gains: Mapping[str, float | None]
+) -> MakeReport:  # fmt: skip
+    """Return what came of a lot; baselines are none of it."""
+    new = [made.find(one.scene, one.number) or one for one in maker.new if one.number]
+    return MakeReport(
+        made=tuple(one for one in new if one.state == "made"),
+        kept=tuple(made.find(one.scene, one.number) or one for one in lot.kept),
+        failed=tuple(one for one in new if one.state == "failed"),
+        unknown=(*lot.unknown, *(one for one in new if one.state == "unknown")),
+        left_out=maker.left_out, capped=maker.capped, gave_up=maker.gave_up, gains=gains,
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""Which size to ask an engine for, and the cut that gives a picture the source's shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from vidsum.broll.engines.protocol import Capabilities
+from vidsum.errors import OptionError
+
+if TYPE_CHECKING:
+    from vidsum.data import Image
+
+Size = tuple[int, int]
+"""Width and height in pixels."""
+
+USUAL_AREA_PX: Final = 1024 * 1024
+"""What FLUX.2-klein and most models of today were made for."""
+SMALL_AREA_PX: Final = 512 * 512
+"""For a quick or cheap set; below it pictures come out coarse."""
+UNKNOWN: Final[Size] = (1920, 1080)
+"""What a source without a picture counts as."""
+_LONGEST: Final = 4.0
+"""No model makes pictures much longer than wide; longer sources get a cut of this shape."""
+
+
+def size_for(
+    width_px: int, height_px: int, capabilities: Capabilities, most_area_px: int = USUAL_AREA_PX
+) -> Size:
+    """Return the size to ask for: the source's shape as nearly as the engine can, not too large.
+
+    ``width_px`` × ``height_px`` is the source as displayed, 0 where it has no picture. The area is
+    at most ``most_area_px``, and no larger than the source's as long as that is no coarser than
+    :data:`SMALL_AREA_PX`, within the engine's bounds.
+    Raises: OptionError for an engine whose bounds leave no size.
+    """
+    width_px, height_px = (width_px, height_px) if width_px and height_px else UNKNOWN
+    area_px = min(most_area_px, max(width_px * height_px, SMALL_AREA_PX))
+    shape = math.log(min(_LONGEST, max(1 / _LONGEST, width_px / height_px)))
+
+    def cost(size: Size) -> tuple[float, float, Size]:
+        """What is cut off, an eighth of an octave of area counting as 1 %, then a firm order."""
+        lost = abs(math.log(size[0] / size[1]) - shape)
+        coarse = abs(math.log2(size[0] * size[1] / area_px))
+        return lost + 0.08 * coarse, coarse, size
+
+    sizes = capabilities.sizes or tuple(_multiples(capabilities, area_px))
+    if not sizes:
+        raise OptionError("The image engine's bounds leave no size that it could make.",
+                          "Its smallest area must hold a multiple of its step.")  # fmt: skip
+    return min(sizes, key=cost)
+
+
+def _multiples(capabilities: Capabilities, area_px: int) -> Iterator[Size]:
+    """Yield the sizes that an engine makes, no larger than ``area_px`` where it can."""
+    step, least = capabilities.multiple_px, capabilities.least_area_px
+    most = min(capabilities.most_area_px, max(area_px, least + 4 * step * math.isqrt(least)))
+    for width in range(step, math.isqrt(round(most * _LONGEST)) + step, step):
+        highest = min(most // width, round(width * _LONGEST)) // step * step
+        lowest = max(-(-least // width), math.ceil(width / _LONGEST))
+        for height in range(highest, max(lowest, step) - 1, -step):
+            yield width, height
+
+
+def fit(image: Image, width_px: int, height_px: int) -> Image:
+    """Return the largest middle part of a picture that has a size's shape, to half a pixel.
+
+    Nothing is scaled: enlarged, it gives exactly that size without being stretched. image and
+    result: uint8 [h, w, 3].
+    """
+    height, width = image.shape[:2]
+    wide = max(1, min(width, round(height * width_px / height_px)))
+    high = max(1, min(height, round(width * height_px / width_px)))
+    left, top = (width - wide) // 2, (height - high) // 2
+    return image[top : top + high, left : left + wide]

@@ -1,0 +1,63 @@
+"""A picked picture in the size of the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from vidsum.data import Image
+from vidsum.errors import RequestFailed
+
+LANCZOS = "lanczos"
+
+
+class Upscaler(Protocol):
+    """A model that enlarges pictures by a factor of its own. ``name`` is what a user calls it."""
+
+    name: str
+
+    def enlarge(self, image: Image) -> Image:
+        """Return a picture, uint8 [h, w, 3] RGB, enlarged. Raises: BackendFailed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sized:
+    """A picture, uint8 [h, w, 3] RGB, in the size that was asked for.
+
+    ``upscaled_by`` is ``lanczos`` or a model's name, "" where nothing had to be enlarged.
+    """
+
+    image: Image
+    upscaled_by: str
+
+
+def bring_to(
+    image: Image, width_px: int, height_px: int, upscaler: Upscaler | None = None
+) -> Sized:
+    """Return a picture in a size; its shape is the caller's matter (see :mod:`sizes`).
+
+    Where it has to be enlarged, an upscaler is asked once, and Lanczos does what is left to the
+    exact size; without one Lanczos does it all. Raises: BackendFailed.
+    """
+    height, width = image.shape[:2]
+    if width >= width_px and height >= height_px:
+        return Sized(_resized(image, width_px, height_px), "")
+    if upscaler is None:
+        return Sized(_resized(image, width_px, height_px), LANCZOS)
+    larger = upscaler.enlarge(image)
+    if larger.shape[0] <= height or larger.shape[1] <= width:
+        raise RequestFailed(f"{upscaler.name} did not enlarge the picture.",
+                            "Without a model, Lanczos does it.")  # fmt: skip
+    return Sized(_resized(larger, width_px, height_px), upscaler.name)
+
+
+def _resized(image: Image, width_px: int, height_px: int) -> Image:
+    import numpy as np
+    from PIL import Image as Pillow
+
+    if image.shape[:2] == (height_px, width_px):
+        return image
+    picture = Pillow.fromarray(image)
+    resized = picture.resize((width_px, height_px), Pillow.Resampling.LANCZOS)
+    return np.asarray(resized, np.uint8)

@@ -1,0 +1,82 @@
+"""``vidsum VIDEO --broll``: every step with its defaults, in one run and under its caps."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from vidsum.broll import estimating, sizes, steps
+from vidsum.broll.engines.protocol import ImageRequest
+from vidsum.broll.exporting import FORMATS
+from vidsum.broll.folder import BrollFolder
+from vidsum.data import BrollOutcome, Bundle, Summary
+from vidsum.errors import BackendMissing, OptionError, VidsumError
+from vidsum.pipeline.run import Run
+from vidsum.wording import escaped
+
+
+def check(run: Run) -> None:
+    """Find out, before anything is spent, whether pictures can be made and may be paid for.
+
+    Raises: BackendMissing when nobody makes any, OptionError for a paid engine without a cap.
+    """
+    engine = steps.engine_for(run.options)
+    try:
+        size = sizes.size_for(1280, 720, engine.capabilities)
+        request = ImageRequest("", *size, seed=None)
+        if not run.meter.budget.caps.money and estimating.is_paid(run, engine, request):
+            raise OptionError(
+                f"Pictures of {escaped(engine.model)} would be paid for, and there is no cap.",
+                "--max-usd USD sets one; it bounds summary and B-roll together.",
+            )
+    finally:
+        engine.close()
+
+
+def illustrate(run: Run, bundle: Bundle, summary: Summary) -> BrollOutcome | None:
+    """Plan, make, pick, finish and export; return what the folder beside the video then holds.
+
+    What is there already, by an earlier run or the user's hand, stays. A failure is written down
+    in the run's ``failures``: the summary is not thrown away for it. None: there is no plan.
+    """
+    folder = BrollFolder.of_video(run.path)
+    before = len(run.notices)
+    exports: tuple[str, ...] = ()
+    try:
+        exports = _illustrated(run, folder, bundle, summary)
+    except VidsumError as exc:
+        run.fail(exc)
+    try:
+        found = steps.outcome(folder)
+    except VidsumError:
+        return None
+    return replace(found, exports=exports, notices=tuple(run.notices[before:]))
+
+
+def _illustrated(
+    run: Run, folder: BrollFolder, bundle: Bundle, summary: Summary
+) -> tuple[str, ...]:
+    """Do it all; return the timelines that were written. Raises: VidsumError."""
+    if not folder.plan_file.is_file():
+        steps.plan(run, folder, bundle, summary)
+    if not folder.read_plan().scenes:
+        return ()
+    engine = steps.engine_for(run.options)
+    try:
+        steps.make(run, folder, engine)
+    finally:
+        engine.close()
+    picked = steps.choose_nearest(folder)
+    if picked:
+        told = " ".join(f"{scene}={one}" for scene, one in picked.items())
+        run.inform(f"picked for you: {told} (vidsum broll pick changes it)")
+    if not folder.read_made().picked:
+        return ()
+    steps.finish(run, folder)
+    try:
+        exported = steps.export(folder, FORMATS)
+    except BackendMissing as exc:
+        run.note("broll-export", f"No timeline was written: {exc.message} {exc.hint}".strip())
+        return ()
+    for note in exported.notes:
+        run.inform(note)
+    return tuple(map(str, exported.files))

@@ -1,0 +1,323 @@
+"""``vidsum broll``: new pictures and clips that illustrate a video."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from vidsum.cli.options import (
+    BROLL,
+    CAPS,
+    ONLY_PAGES,
+    WRITING,
+    common_options,
+    options_in_force,
+    video_options,
+)
+from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, BudgetReached, OptionError
+
+if TYPE_CHECKING:
+    from vidsum.broll.folder import BrollFolder
+    from vidsum.config import Options
+    from vidsum.pipeline.run import Run
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+_PAINTING: Final = (BROLL | CAPS | WRITING | {
+    "tier", "threads", "gpu_layers", "api", "api_timeout_s", "prompts_dir", "cache",
+}) - {"scenes", "second_look"}  # fmt: skip
+"""Options of the steps that need no video any more."""
+_PICK: Final = re.compile(r"([\w-]{1,64})=(?:(\d{1,4})|none)")
+FORMATS: Final = ("otio", "fcpxml", "xml", "edl")
+_FOLDER = click.argument("folder", type=click.Path(path_type=Path, readable=False))
+_SCENES = click.option("--scene", "only", multiple=True, metavar="ID",
+                       help="Only this scene; may be given several times.")  # fmt: skip
+_JSON = click.option("--json", "as_json", is_flag=True,
+                     help="All that the folder holds, as one JSON object.")  # fmt: skip
+
+
+@click.group(context_settings=_HELP)
+def broll() -> None:
+    """New pictures and clips that illustrate a video, in its own look, to choose from.
+
+    \b
+    vidsum broll plan talk.mp4             scenes worth a picture, in talk.broll/plan.toml
+    vidsum broll make talk.broll           pictures of each scene, on a page side by side
+    vidsum broll pick talk.broll s01=2     choose
+    vidsum broll refine talk.broll s01 "more fog"
+    vidsum broll finish talk.broll         in the video's size, and as clips that move
+    vidsum broll export talk.broll         timelines for editing programs
+
+    FOLDER is the folder that plan made, or the video that it lies beside. Every picture is marked
+    as made by a model, in its file and on the page. None is a frame of the video.
+    """
+
+
+@broll.command(context_settings=_HELP)
+@click.argument("video", type=click.Path(path_type=Path, readable=False))
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
+              help="Where to put it. Default: beside the video, NAME.broll.")  # fmt: skip
+@click.option("--replace", is_flag=True,
+              help="Plan anew where there is a plan; pictures that still fit stay.")  # fmt: skip
+@_JSON
+@video_options(without=ONLY_PAGES | (BROLL - {"scenes"}))
+@common_options
+@click.pass_context
+def plan(ctx: click.Context, /, video: Path, output: Path | None, replace: bool, as_json: bool,
+         config: Path | None, quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
+    """Choose scenes worth a picture, write what is to be seen in each, and keep the video's look.
+
+    What earlier runs saw and heard is used. The plan is text: change what you like in it. Nothing
+    is made yet.
+
+    Example: vidsum broll plan talk.mp4 --scenes 6
+    """
+    from vidsum import api
+    from vidsum.broll import steps
+    from vidsum.broll.folder import BrollFolder
+    from vidsum.cli.progress import ended_by_interrupt, progress
+
+    options = options_in_force(flags, config)
+    folder = BrollFolder(output) if output is not None else BrollFolder.of_video(video)
+    if folder.plan_file.exists() and not replace:
+        raise OptionError(f"{folder.plan_file} is there already.",
+                          "Edit it, or plan anew with --replace.")  # fmt: skip
+    with ended_by_interrupt(), progress(quiet=quiet, verbose=verbose) as listen:
+        run = api.start(video, options, listen)
+        with api.finishing(run):
+            packed = api.bundle(run, api.extract(run), options.max_evidence_tokens)
+            steps.plan(run, folder, packed, api.reason(run, packed))
+    _show(folder, run, as_json=as_json, quiet=quiet)
+    ctx.exit(_code(run, partial=any(n.partial for n in packed.evidence.notices)))
+
+
+@broll.command(context_settings=_HELP)
+@_FOLDER
+@_SCENES
+@click.option("--retry", is_flag=True,
+              help="Ask again for pictures that nobody answered, though they may have been paid "
+              "for.")  # fmt: skip
+@click.option("--dry-run", is_flag=True, help="Only say what it would cost, part by part.")
+@_JSON
+@video_options(only=_PAINTING)
+@common_options
+@click.pass_context
+def make(ctx: click.Context, /, folder: Path, only: tuple[str, ...], retry: bool, dry_run: bool,
+         as_json: bool, config: Path | None, quiet: bool, verbose: bool,
+         **flags: Any) -> None:  # fmt: skip
+    """Make the pictures of a plan, and a page that shows them side by side.
+
+    What is there is not made again. Frames of the video steer the pictures; one small picture a
+    scene is made without them, to tell how far they did. A provider is asked only under a cap.
+
+    Example: vidsum broll make talk.broll --image-model flux2-klein-4b --variations 4
+    """
+    options = options_in_force(flags, config)
+    if dry_run:
+        _estimate(folder, options, only, retry=retry, as_json=as_json)
+        return
+    ctx.exit(_make(folder, options, only, retry=retry, as_json=as_json, quiet=quiet,
+                   verbose=verbose))  # fmt: skip
+
+
+@broll.command(context_settings=_HELP)
+@_FOLDER
+@click.argument("picks", nargs=-1, required=True, metavar="SCENE=NUMBER...")
+@_JSON
+def pick(folder: Path, picks: tuple[str, ...], as_json: bool) -> None:
+    """Choose which picture of a scene is wanted; SCENE=none for none of them.
+
+    Example: vidsum broll pick talk.broll s01=2 s02=none
+    """
+    from vidsum.broll import steps
+
+    wanted: dict[str, int | None] = {}
+    for one in picks:
+        found = _PICK.fullmatch(one)
+        if found is None:
+            raise OptionError(f"{one!r} is no pick.", "Write s01=2, or s01=none.")
+        wanted[found[1]] = int(found[2]) if found[2] else None
+    opened = steps.opened(folder)
+    steps.choose(opened, wanted)
+    _show(opened, None, as_json=as_json, quiet=True)
+
+
+@broll.command(context_settings=_HELP)
+@_FOLDER
+@click.argument("scene")
+@click.argument("note")
+@_JSON
+@video_options(only=_PAINTING)
+@common_options
+@click.pass_context
+def refine(ctx: click.Context, /, folder: Path, scene: str, note: str, as_json: bool,
+           config: Path | None, quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
+    """Say what is to be different in a scene; new pictures of it are made beside the old ones.
+
+    Example: vidsum broll refine talk.broll s01 "more fog, and seen from above" --variations 2
+    """
+    options = options_in_force(flags, config)
+    ctx.exit(_make(folder, options, (scene,), note=note, as_json=as_json, quiet=quiet,
+                   verbose=verbose))  # fmt: skip
+
+
+@broll.command(context_settings=_HELP)
+@_FOLDER
+@_SCENES
+@click.option("--upscale/--no-upscale", default=True,
+              help="Bring pictures to the video's size. Default: on.")  # fmt: skip
+@click.option("--clips", type=click.Choice(("kenburns", "none")), default="kenburns",
+              help="kenburns moves slowly over the picture; none leaves it a picture. Default: "
+              "kenburns.")  # fmt: skip
+@click.option("--seconds", type=click.FloatRange(0.2, 60.0), metavar="SECONDS",
+              help="How long clips are. Default: as long as the scene, at most 8.")  # fmt: skip
+@_JSON
+@common_options
+@click.pass_context
+def finish(ctx: click.Context, /, folder: Path, only: tuple[str, ...], upscale: bool, clips: str,
+           seconds: float | None, as_json: bool, config: Path | None, quiet: bool,
+           verbose: bool) -> None:  # fmt: skip
+    """Bring what is picked to the video's size and frame rate, as pictures and as clips.
+
+    Example: vidsum broll finish talk.broll --seconds 5
+    """
+    from vidsum.broll import steps
+
+    opened = steps.opened(folder)
+    with _run(opened, options_in_force({}, config), quiet=quiet, verbose=verbose) as run:
+        steps.finish(run, opened, upscale=upscale, moving=clips == "kenburns", seconds=seconds,
+                     scenes=only or None)  # fmt: skip
+    _show(opened, run, as_json=as_json, quiet=quiet)
+    ctx.exit(_code(run))
+
+
+@broll.command(context_settings=_HELP)
+@_FOLDER
+@click.option("--format", "formats", type=click.Choice(FORMATS), multiple=True,
+              help="OpenTimelineIO, Final Cut Pro X, Final Cut 7 and Premiere, or an edit list; "
+              "may be given several times. Default: all.")  # fmt: skip
+@click.option("--start", metavar="TIMECODE", default="",
+              help="Time code of the first frame, where the video has one.")  # fmt: skip
+@click.option("--video", type=click.Path(path_type=Path), metavar="FILE",
+              help="Where the video is now. Default: where it was planned.")  # fmt: skip
+@_JSON
+def export(folder: Path, formats: tuple[str, ...], start: str, video: Path | None,
+           as_json: bool) -> None:  # fmt: skip
+    """Write timelines with the finished pictures over the video, at the times of their scenes.
+
+    Example: vidsum broll export talk.broll --format fcpxml
+    """
+    from vidsum.broll import steps
+    from vidsum.cli.brollpages import broll_json
+    from vidsum.cli.output import write_stdout
+    from vidsum.cli.report import say
+
+    opened = steps.opened(folder)
+    exported = steps.export(opened, formats or FORMATS, start, video)
+    for note in exported.notes:
+        say(note)
+    if as_json:
+        write_stdout(broll_json(steps.outcome(opened, exported.files)))
+    else:
+        write_stdout("".join(f"{path}\n" for path in map(_shown, exported.files)))
+
+
+def _shown(path: Path) -> str:
+    from vidsum.wording import shown
+
+    return shown(path)
+
+
+@contextmanager
+def _run(folder: BrollFolder, options: Options, *, quiet: bool, verbose: bool) -> Iterator[Run]:
+    """Open an account for work on a folder, with progress on stderr."""
+    from vidsum import api
+    from vidsum.cli.progress import ended_by_interrupt, progress
+
+    kept = "; what was made so far is kept: run it again, and it goes on"
+    found = folder.read_plan()
+    with ended_by_interrupt(kept), progress(quiet=quiet, verbose=verbose) as listen:
+        run = api.start(Path(found.video), options, listen)
+        run.meter.book.identity.video_sha256 = found.video_sha256
+        with api.finishing(run):
+            yield run
+
+
+def _make(
+    place: Path, options: Options, only: tuple[str, ...], *, note: str = "", retry: bool = False,
+    as_json: bool, quiet: bool, verbose: bool,
+) -> int:  # fmt: skip
+    """Make pictures, with a note to a scene first where there is one; return the exit code."""
+    from vidsum.broll import steps
+
+    folder = steps.opened(place)
+    engine = steps.engine_for(options)
+    try:
+        with _run(folder, options, quiet=quiet, verbose=verbose) as run:
+            if note:
+                steps.refine(run, folder, only[0], note)
+            report = steps.make(run, folder, engine, scenes=only or None, retry=retry,
+                                refined={only[0]: note} if note else None)  # fmt: skip
+    finally:
+        engine.close()
+    _show(folder, run, as_json=as_json, quiet=quiet)
+    return _code(run) or report.exit_code
+
+
+def _estimate(
+    place: Path, options: Options, only: tuple[str, ...], *, retry: bool, as_json: bool
+) -> None:
+    from vidsum import api
+    from vidsum.broll import steps
+    from vidsum.cli.brollpages import estimate_json, estimate_page
+    from vidsum.cli.output import write_stdout
+    from vidsum.cli.showing import print_page
+
+    folder = steps.opened(place)
+    engine = steps.engine_for(options)
+    try:
+        run = api.start(Path(folder.read_plan().video), options, recorded=False)
+        with api.finishing(run):
+            found = steps.estimate(run, folder, engine, scenes=only or None, retry=retry)
+    finally:
+        engine.close()
+    if as_json:
+        write_stdout(estimate_json(found))
+    else:
+        print_page(estimate_page(found))
+
+
+def _show(folder: BrollFolder, run: Run | None, *, as_json: bool, quiet: bool) -> None:
+    """Print what the folder holds, and on stderr what it took."""
+    from vidsum.broll import steps
+    from vidsum.cli.brollpages import broll_json, broll_page
+    from vidsum.cli.output import write_stdout
+    from vidsum.cli.report import say
+    from vidsum.cli.showing import print_page
+
+    found = steps.outcome(folder)
+    if as_json:
+        write_stdout(broll_json(found, None if run is None else run.meter.receipt()))
+    else:
+        print_page(broll_page(found))
+    if run is not None and not quiet:
+        from vidsum.renderers.receipt import lines
+
+        for line in lines(run.meter.receipt()):
+            say(line)
+    for failure in run.failures if run is not None else ():
+        say(f"error: {failure} What was made before is kept.")
+
+
+def _code(run: Run, *, partial: bool = False) -> int:
+    """Return the exit code of a run that came to its end."""
+    if run.failures:
+        return BackendFailed.exit_code
+    if run.meter.given_up:
+        return BudgetReached.exit_code
+    missing = partial or any(notice.partial for notice in run.notices)
+    return EXIT_PARTIAL if missing else EXIT_OK

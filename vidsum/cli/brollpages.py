@@ -1,0 +1,129 @@
+"""What the commands of ``vidsum broll`` print: a page, or one JSON object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidsum.renderers.blocks import Heading, Page, Paragraph, Table
+from vidsum.renderers.json import plain_json
+from vidsum.wording import clock, number, shown
+
+if TYPE_CHECKING:
+    from vidsum.broll.estimating import Item, Itemised
+    from vidsum.data import BrollOutcome, FinishedShot, Receipt, Scene, Variation
+    from vidsum.renderers.blocks import Block
+
+_STATES = {"made": "", "failed": "failed", "unknown": "nobody answered"}
+
+
+def broll_json(found: BrollOutcome, receipt: Receipt | None = None) -> str:
+    """Return a folder's content, and what this call took, as one JSON object."""
+    return plain_json({"broll": found, "receipt": receipt})
+
+
+def estimate_json(found: Itemised) -> str:
+    """Return an estimate as one JSON object; what is unknown is null."""
+    items = [
+        {"part": one.part, "count": one.count, "model": one.model or None,
+         "each_usd_nano": one.each_usd_nano, "each_cu": one.each_cu, "each_s": one.each_s,
+         "price_source": one.price_source}
+        for one in found.items
+    ]  # fmt: skip
+    return plain_json({"items": items, "kept": found.kept, "total_usd_nano": found.usd_nano})
+
+
+def broll_page(found: BrollOutcome) -> Page:
+    """Return what a folder holds as a page."""
+    return Page(f"B-roll for {found.plan.title or 'an untitled video'}", tuple(_blocks(found)))
+
+
+def estimate_page(found: Itemised) -> Page:
+    """Return what making the missing pictures would cost, part by part."""
+    if not found.items:
+        return Page("B-roll", (Paragraph("All pictures are there: nothing would be made."),))
+    rows = tuple(_item(one) for one in found.items)
+    total = f"In all: {found.usd}, {found.cu}, {found.seconds}."
+    kept = f"{number(found.kept)} are there already." if found.kept else ""
+    return Page("What the pictures would cost", (
+        Table(("what", "model", "each", "compute", "time"), rows, figures=3),
+        Paragraph(" ".join(filter(None, (total, kept)))),
+    ))  # fmt: skip
+
+
+def _item(one: Item) -> tuple[str, ...]:
+    money = "?" if one.each_usd_nano is None else f"${one.each_usd_nano / 1e9:.4g}"
+    compute = "?" if one.each_cu is None else f"{one.each_cu:.3g} CU"
+    seconds = "?" if one.each_s is None else f"{one.each_s:.0f} s"
+    return one.what, one.model, money, compute, seconds
+
+
+def _blocks(found: BrollOutcome) -> Iterator[Block]:
+    by = {"model": f"Planned by {found.plan.planner}.", "user": "Planned by hand.",
+          "chapters": "Planned by rule, from the summary: no text model chose."}  # fmt: skip
+    yield Paragraph(f"{by[found.plan.planned_by]} The plan: {shown(Path(found.folder))}/plan.toml")
+    if found.plan.style:
+        yield Paragraph(f"Style of all pictures: {found.plan.style}", quiet=True)
+    for scene in found.plan.scenes:
+        yield from _scene(found, scene)
+    if not found.plan.scenes:
+        yield Paragraph("No scene is planned. Write one into plan.toml, or name more evidence.")
+    for notice in found.notices:
+        yield Paragraph(notice.message)
+    yield Paragraph(_next(found), quiet=True)
+
+
+def _scene(found: BrollOutcome, scene: Scene) -> Iterator[Block]:
+    yield Heading(f"{scene.id} · {clock(scene.start_s)}–{clock(scene.end_s)}")
+    yield Paragraph(scene.brief)
+    if scene.prompt_from == "template":
+        yield Paragraph(f"The prompt is a template: {scene.flaw or 'no model wrote it'}",
+                        quiet=True)  # fmt: skip
+    mine = sorted((v for v in found.variations if v.scene == scene.id), key=lambda v: v.number)
+    picked = found.picks.get(scene.id)
+    if mine:
+        rows = tuple(_variation(one, picked=one.number == picked) for one in mine)
+        yield Table(("", "picture", "seed", "size", "seconds", "cost", "palette"), rows, figures=5)
+    shot = next((one for one in found.finished if one.scene == scene.id), None)
+    if shot is not None:
+        yield Paragraph(_finished(shot))
+
+
+def _variation(one: Variation, *, picked: bool) -> tuple[str, ...]:
+    state = _STATES[one.state]
+    name = one.file if one.state == "made" else f"{state}: {one.error}".removesuffix(": ")
+    return (
+        "picked" if picked else f"{one.number}", name, "" if one.seed is None else str(one.seed),
+        f"{one.width_px}×{one.height_px}", "" if one.wall_s is None else f"{one.wall_s:.1f}",
+        _cost(one), "" if one.palette_distance is None else f"{one.palette_distance:.1f}",
+    )  # fmt: skip
+
+
+def _cost(one: Variation) -> str:
+    """Return what a picture cost: money, and compute where that is known."""
+    mark = "~" if one.cost_from == "estimated" else ""
+    money = "?" if one.cost_usd is None else f"{mark}${one.cost_usd}"
+    return money if one.cu is None else f"{money}, {one.cu:.3g} CU"
+
+
+def _finished(shot: FinishedShot) -> str:
+    told = f"Finished: {shot.file}, {shot.width_px}×{shot.height_px}"
+    if shot.upscaled_by:
+        told += f", enlarged by {shot.upscaled_by}"
+    if shot.clip:
+        told += f"; {shot.clip}, {shot.clip_s or 0:.1f} s"
+    return f"{told}."
+
+
+def _next(found: BrollOutcome) -> str:
+    """Return the step that comes next."""
+    folder = shown(Path(found.folder))
+    if found.exports:
+        return "Timelines: " + ", ".join(found.exports)
+    if any(found.picks.values()):
+        step = "export" if found.finished else "finish"
+        return f"Next: vidsum broll {step} {folder}"
+    if any(one.state == "made" for one in found.variations):
+        return f"Look at {folder}/sheet.html, then: vidsum broll pick {folder} s01=2"
+    return f"Next: vidsum broll make {folder}"
