@@ -4,6 +4,7 @@ Every claim is checked against the file itself, decoded from its first frame to 
 is the one way of reading a video that has nothing to go wrong.
 """
 
+import os
 import subprocess
 from collections.abc import Iterator
 from itertools import pairwise
@@ -192,6 +193,12 @@ def test_times_and_numbers_are_inverse(clip_folder: Path) -> None:
     for number in (29, 376):
         with pytest.raises(ValueError, match="never shown"):
             made.counter_time(number)
+
+
+def test_making_av1_leaves_the_process_its_priority(tmp_path: Path) -> None:
+    before = os.sched_getscheduler(0)
+    clip("av1", tmp_path)
+    assert os.sched_getscheduler(0) == before
 
 
 def test_a_clip_is_made_once(clip_folder: Path) -> None:

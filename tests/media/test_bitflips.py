@@ -1,7 +1,7 @@
 """Damaged films of every container: never a crash, never a hang, never more memory than allowed.
 
-The figures for 500 a container come from tests/benchmarks/bitflips.py. VIDSUM_BITFLIPS sets how
-many the slow test reads.
+The figures for 500 a container come from tests/benchmarks/bitflips.py. VIDSUM_TEST_BITFLIPS sets
+how many the slow test reads.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from damage import CONTAINERS, Endured, damaged, endure, whole_film
 from vidsum.cli.main import run
 from vidsum.media.policy import DecodePolicy
 
-MANY = int(os.environ.get("VIDSUM_BITFLIPS", "100"))
+MANY = int(os.environ.get("VIDSUM_TEST_BITFLIPS", "100"))
 
 
 def held(ended: Endured) -> None:
@@ -67,7 +67,8 @@ def test_many_damaged_films_are_read_or_refused(
         ended = endure(path)
         held(ended)
         codes.add(ended.code)
-    assert codes == {0, 3, 7}  # the damage is neither too little nor too much
+    if MANY >= 100:
+        assert codes == {0, 3, 7}  # the damage is neither too little nor too much
 
 
 @pytest.mark.parametrize("seed", [11, 12])
