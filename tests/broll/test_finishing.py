@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 from broll.brush import Brush, filled
 
-from vidsum.broll.finishing import FinishReport, finish
+from vidsum.broll.finishing import Finish, FinishReport, finish
 from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.making import make
 from vidsum.broll.marking import read_marks
@@ -45,10 +46,12 @@ def folder(tmp_path: Path) -> BrollFolder:
     return found
 
 
-def finished(folder: BrollFolder, **more: Any) -> FinishReport:
+def finished(
+    folder: BrollFolder, scenes: Collection[str] | None = None, **more: Any
+) -> FinishReport:
     run = Run(Path("/films/a.mp4"), Options())
     try:
-        return finish(run, folder, **more)
+        return finish(run, folder, Finish(**more), scenes)
     finally:
         run.finish()
 
@@ -75,7 +78,7 @@ def test_what_is_finished_in_the_same_way_stays(folder: BrollFolder) -> None:
     again = finished(folder, seconds=0.4)
     assert (again.finished, again.kept) == ((), (shot,))
     assert before == {one: one.stat().st_mtime_ns for one in folder.place("finished").iterdir()}
-    assert finished(folder, moving=False).kept == (shot,)
+    assert finished(folder, clips="none").kept == (shot,)
     (longer,) = finished(folder, seconds=0.6).finished
     assert longer.clip_s == pytest.approx(0.6)
     folder.place(shot.clip).unlink()
@@ -83,33 +86,33 @@ def test_what_is_finished_in_the_same_way_stays(folder: BrollFolder) -> None:
 
 
 def test_another_pick_is_finished_in_its_place(folder: BrollFolder) -> None:
-    finished(folder, moving=False)
+    finished(folder, clips="none")
     pick(folder, {"s01": 1, "s02": 2})
-    report = finished(folder, moving=False)
+    report = finished(folder, clips="none")
     assert [(one.scene, one.number) for one in report.finished] == [("s01", 1), ("s02", 2)]
     assert [one.number for one in folder.read_made().finished] == [1, 2]
     pick(folder, {"s01": 2})
-    assert [one.scene for one in finished(folder, moving=False, scenes=["s02"]).kept] == ["s02"]
+    assert [one.scene for one in finished(folder, clips="none", scenes=["s02"]).kept] == ["s02"]
 
 
 def test_each_step_may_be_left_out(folder: BrollFolder) -> None:
     made = folder.read_made().find("s01", 2)
     assert made is not None
-    (shot,) = finished(folder, upscale=False, moving=False).finished
+    (shot,) = finished(folder, upscale=False, clips="none").finished
     assert (shot.clip, shot.upscaled_by) == ("", "")
     assert shot.width_px <= made.width_px
     assert shot.width_px / shot.height_px == pytest.approx(320 / 180, rel=0.03)
-    assert finished(folder, upscale=False, moving=False).kept == (shot,)
-    (larger,) = finished(folder, moving=False).finished
+    assert finished(folder, upscale=False, clips="none").kept == (shot,)
+    (larger,) = finished(folder, clips="none").finished
     assert larger.width_px == 320
 
 
 def test_a_model_may_enlarge(folder: BrollFolder) -> None:
-    finished(folder, moving=False)
+    finished(folder, clips="none")
     model = Doubling()
-    (shot,) = finished(folder, moving=False, upscaler=model).finished
+    (shot,) = finished(folder, clips="none", upscaler=model).finished
     assert (shot.upscaled_by, model.asked, shot.width_px) == ("doubling-x2", 1, 320)
-    assert finished(folder, moving=False, upscaler=model).kept == (shot,)
+    assert finished(folder, clips="none", upscaler=model).kept == (shot,)
     assert model.asked == 1
 
 
@@ -130,5 +133,5 @@ def test_without_a_pick_there_is_nothing_to_do(folder: BrollFolder) -> None:
 
 def test_a_source_without_a_picture_gets_a_usual_size(folder: BrollFolder) -> None:
     folder.write_plan(replace(folder.read_plan(), width_px=0, height_px=0, fps=None))
-    (shot,) = finished(folder, moving=False).finished
+    (shot,) = finished(folder, clips="none").finished
     assert (shot.width_px, shot.height_px) == (1920, 1080)

@@ -13,17 +13,12 @@ from typing import Annotated, Any, Final, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
-from vidsum import registry
-from vidsum.costs.meter import WHOLE_PROCESS
-from vidsum.data import Saving
-from vidsum.pipeline import keeping
+from vidsum.pipeline.reasoning import FALLBACK, at_work
 from vidsum.pipeline.run import Run
-from vidsum.pipeline.summing_up import FALLBACK
 from vidsum.reasoner import forms
 from vidsum.reasoner.asking import Asker
-from vidsum.reasoner.protocol import Advanced, Questioned, ignore
+from vidsum.reasoner.protocol import Advanced, ignore
 from vidsum.reasoner.schemas import Limits
-from vidsum.reasoner.wording import counted
 
 LONGEST_BRIEF: Final = 240
 """Letters of a brief, and of the reason for a scene."""
@@ -54,24 +49,12 @@ def asking(
 
     What it wrote is kept between runs, as where it sums up. Raises: BackendMissing, BackendFailed.
     """
-    reasoner: Questioned = registry.load("reasoner", name, run.options)
-    reasoner.answers = keeping.answers_for(run, name)
-    reasoner.unusable = keeping.unusable(run)
-    run.on_stop(reasoner.close)
-    asker: Asker | None = None
-    # Nothing else runs by now, so the process's CPU is the reasoner's, its own threads included.
-    with run.meter.stage(stage, "text", name, WHOLE_PROCESS) as account:
-        reasoner.tally.bind(account)
+    with at_work(run, name, stage) as (reasoner, _):
+        asker: Asker = reasoner.asker(enough_tokens, advanced, fence)
         try:
-            asker = reasoner.asker(enough_tokens, advanced, fence)
             yield asker
         finally:
-            account.add(**reasoner.tally.counts)
-            reasoner.close()
-            if asker is not None and asker.reused:
-                told = counted(asker.reused, "answer")
-                told = f"{told} of the model kept from an earlier run"
-                run.meter.saved(stage, "text", Saving("cache", told, asker.reused))
+            reasoner.reused = asker.reused
 
 
 def _as_list(value: object) -> object:
@@ -120,7 +103,7 @@ _Form = TypeVar("_Form", bound=BaseModel)
 
 def read(text: str, form: type[_Form]) -> _Form:
     """Return an answer's content. Raises: Malformed, which says what to do better."""
-    return forms.read(text, form)  # type: ignore[type-var]
+    return forms.read(text, form)
 
 
 def scenes_schema(limits: Limits) -> dict[str, Any]:

@@ -139,6 +139,15 @@ class RemoteClips:
             "unknown" if price is None else "estimated",
         )  # fmt: skip
 
+    def price(self, seconds: float, width_px: int, height_px: int) -> str | None:
+        """Return what clips of so many seconds in all cost by the price tables, in US dollars.
+
+        None where nobody knows. Contacts nobody. Raises: OptionError, BackendMissing.
+        """
+        used = Quantities(calls=1, video_s=seconds, pixels=width_px * height_px)
+        found = price_book().price(self._open().model, used)
+        return None if found is None else dollars(found.usd_nano)
+
     def close(self) -> None:
         """End what is under way and let go of the connections; may be called twice."""
         self._over.set()

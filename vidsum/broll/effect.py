@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from vidsum.broll import look, palette
 from vidsum.broll.estimating import is_paid
@@ -22,9 +22,6 @@ from vidsum.pipeline.run import Run
 
 if TYPE_CHECKING:
     from vidsum.data import Image, Scene, Variation
-
-_NEAR: Final = 3.0
-"""What is as near to its references as two frames of one shot has no way to go."""
 
 
 def baselines(
@@ -95,7 +92,7 @@ def _of_scene(studio: Studio, made: Made, scene: Scene) -> tuple[Variation, ...]
 
 def _warn(run: Run, scene: Scene, found: Sequence[Variation], gain: float | None) -> None:
     away = _mean([one.palette_distance for one in found])
-    if gain is not None and away is not None and not look.steered(gain) and away > _NEAR:
+    if gain is not None and away is not None and not look.steered(gain) and away > look.NEAR:
         run.note("broll-unmoved", f"The frames of the video hardly changed the pictures of "
                  f"{scene.id} (palette gain {gain:.1f}, distance {away:.1f}).")  # fmt: skip
 

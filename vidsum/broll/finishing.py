@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from vidsum.broll import motion, sizes, upscaling
 from vidsum.broll.folder import BrollFolder, checked_id, finished_of, picked
-from vidsum.broll.made import Made
 from vidsum.broll.marking import Marks, write_png
 from vidsum.broll.orders import chosen
 from vidsum.costs.meter import WHOLE_PROCESS
 from vidsum.data import FinishedShot, Saving
-from vidsum.errors import OptionError
+from vidsum.errors import OptionError, RequestFailed
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.failpoints import failpoint
 from vidsum.pipeline.run import Run
 from vidsum.wording import number
 
 if TYPE_CHECKING:
+    from vidsum.broll.clips import RemoteClips
+    from vidsum.broll.signing import Credentials
     from vidsum.broll.upscaling import Upscaler
-    from vidsum.data import BrollPlan, Image, Scene, Variation
+    from vidsum.data import Image, Scene, Variation
 
 LONGEST_S: Final = 8.0
 """A still that moves gets dull after so long; a scene that lasts longer gets a clip of this."""
@@ -36,53 +37,67 @@ class FinishReport:
     kept: tuple[FinishedShot, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _Finish:
-    """How picks are to be finished."""
+Clips = Literal["kenburns", "ai", "none"]
 
-    upscale: bool
-    moving: bool
-    seconds: float | None
-    upscaler: Upscaler | None
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """How picks are to be finished.
+
+    ``upscale`` False leaves the size as it was made, in the source's shape. ``clips``: a picture
+    that is moved over, a clip by a video model (``films`` makes it, under a cap and after the user
+    has said yes), or none. ``seconds`` of a clip: as long as the scene by default, at most 8.
+    ``retry``: a clip that nobody answered is asked for again. ``credentials`` sign the files.
+    """
+
+    upscale: bool = True
+    clips: Clips = "kenburns"
+    seconds: float | None = None
+    upscaler: Upscaler | None = None
+    films: RemoteClips | None = None
+    retry: bool = False
+    credentials: Credentials | None = None
 
     def clip_s(self, scene: Scene) -> float:
-        """Return how long a scene's clip is to be: as long as the scene unless one said."""
+        """Return how long a scene's clip is to be."""
         return self.seconds or min(LONGEST_S, scene.end_s - scene.start_s)
 
 
+def to_finish(
+    folder: BrollFolder, scenes: Collection[str] | None = None
+) -> list[tuple[Scene, Variation]]:
+    """Return the picks, or those of some scenes. Raises: OptionError when there are none."""
+    plan, made = folder.read_plan(), folder.read_made()
+    picks = [(scene, one) for scene in chosen(plan, scenes)
+             if (one := picked(made, scene.id)) is not None]  # fmt: skip
+    if not picks:
+        raise OptionError("Nothing is picked yet.", "vidsum broll pick FOLDER s01=2 picks.")
+    return picks
+
+
 def finish(
-    run: Run, folder: BrollFolder, *, upscale: bool = True, moving: bool = True,
-    seconds: float | None = None, upscaler: Upscaler | None = None,
-    scenes: Collection[str] | None = None,
-) -> FinishReport:  # fmt: skip
+    run: Run, folder: BrollFolder, how: Finish, scenes: Collection[str] | None = None
+) -> FinishReport:
     """Bring the picks into the source's shape and size, and make their clips.
 
-    ``upscale`` False leaves the size as it was made, in the source's shape; ``moving`` makes a Ken
-    Burns clip of ``seconds`` (the scene's own length by default, at most 8 s) at the source's frame
-    rate. What is finished in the same way already stays.
+    A Ken Burns clip has the source's frame rate; one by a model has what its provider gave. What
+    is finished in the same way already stays.
 
     Raises: OptionError when nothing is picked or a picked picture is gone, OutputError,
-    BackendMissing, BackendFailed.
+    BackendMissing, BackendFailed, BudgetReached.
     """
     folder.read_plan()
     with folder.hold():
         folder.create()
-        plan, made = folder.read_plan(), folder.read_made()
-        picks = [(scene, one) for scene in chosen(plan, scenes)
-                 if (one := picked(made, scene.id)) is not None]  # fmt: skip
-        if not picks:
-            raise OptionError("Nothing is picked yet.", "vidsum broll pick FOLDER s01=2 picks.")
-        how = _Finish(upscale, moving, seconds, upscaler)
-        return _Finisher(run, folder, plan, made, how).finish(picks)
+        picks = to_finish(folder, scenes)
+        return _Finisher(run, folder, how).finish(picks)
 
 
 class _Finisher:
-    def __init__(
-        self, run: Run, folder: BrollFolder, plan: BrollPlan, made: Made, how: _Finish
-    ) -> None:
-        self._run, self._folder, self._plan, self._made = run, folder, plan, made
-        self._how = how
-        self._rate = motion.rate_of(plan.fps)
+    def __init__(self, run: Run, folder: BrollFolder, how: Finish) -> None:
+        self._run, self._folder, self._how = run, folder, how
+        self._plan, self._made = folder.read_plan(), folder.read_made()
+        self._rate = motion.rate_of(self._plan.fps)
 
     def finish(self, picks: list[tuple[Scene, Variation]]) -> FinishReport:
         """Finish them one after the other; each is kept at once."""
@@ -107,12 +122,21 @@ class _Finisher:
         known = finished_of(self._made, scene.id)
         if known is None or known.number != one.number or not self._same_picture(known, one):
             return None
-        if not self._how.moving:
-            return known
+        if self._how.credentials is not None and not known.signed:
+            return None
+        return known if self._same_clip(scene, known) else None
+
+    def _same_clip(self, scene: Scene, known: FinishedShot) -> bool:
+        if self._how.clips == "none":
+            return True
+        if self._how.clips == "ai" and known.clip_from == "ai" and known.error:
+            return not self._how.retry  # it may have been paid for
+        if known.clip_from != self._how.clips or not self._folder.place(known.clip).is_file():
+            return False
+        if self._how.clips == "ai":
+            return True
         frames = max(1, round(self._how.clip_s(scene) * self._rate))
-        same = known.clip_from == "kenburns" and known.clip_s == float(frames / self._rate)
-        same = same and known.fps == float(self._rate)
-        return known if same and self._folder.place(known.clip).is_file() else None
+        return known.clip_s == float(frames / self._rate) and known.fps == float(self._rate)
 
     def _same_picture(self, known: FinishedShot, one: Variation) -> bool:
         image, source = self._folder.picture(known.file), self._folder.picture(one.file)
@@ -138,8 +162,11 @@ class _Finisher:
             account.add(pictures=1)
         height, width = sized.image.shape[:2]
         shot = FinishedShot(scene.id, one.number, f"{name}.png", width, height, sized.upscaled_by)
-        if self._how.moving:
+        if self._how.clips == "kenburns":
             shot = self._moved(scene, shot, sized.image, marks)
+        elif self._how.films is not None:
+            shot = self._filmed(scene, shot, sized.image, marks, self._how.films)
+        shot = self._signed(shot)
         self._made = self._made.with_finished(shot)
         self._folder.write_made(self._made)
         failpoint("broll.finished.after")
@@ -171,3 +198,42 @@ class _Finisher:
             account.add(pictures=1, frames=clip.frames)
         return replace(shot, clip=name, clip_from="kenburns", clip_s=clip.seconds,
                        fps=float(clip.fps))  # fmt: skip
+
+    def _filmed(
+        self, scene: Scene, shot: FinishedShot, image: Image, marks: Marks, films: RemoteClips
+    ) -> FinishedShot:
+        """Return a shot with a clip by a model, or with why there is none.
+
+        Raises: BackendFailed when none will do, BudgetReached, OptionError, OutputError.
+        """
+        from vidsum.broll.clips import ClipRequest
+
+        name = f"{shot.file.removesuffix('.png')}-ai.mp4"
+        request = ClipRequest(marks.prompt, image, shot.width_px, shot.height_px,
+                              self._how.clip_s(scene))  # fmt: skip
+        shot = replace(shot, clip_from="ai", cost_usd=None, cost_from="unknown")
+        with self._run.meter.stage("film", "video_gen", "remote") as account:
+            films.tally.bind(account)
+            account.reason = f"B-roll {scene.id}, clip"
+            try:
+                made = films.make(request, self._folder.place(name), marks,
+                                  capped=self._run.meter.budget.caps.money,
+                                  confirmed=True)  # fmt: skip
+            except RequestFailed as exc:
+                self._run.note("broll-clip", f"{scene.id} has no clip: {exc.message} {exc.hint}",
+                               partial=True)  # fmt: skip
+                return replace(shot, error=exc.message)
+            finally:
+                account.add(**films.tally.counts)
+        return replace(shot, clip=name, clip_s=made.seconds, fps=made.fps, cost_usd=made.cost_usd,
+                       cost_from=made.cost_from)  # fmt: skip
+
+    def _signed(self, shot: FinishedShot) -> FinishedShot:
+        """Return a shot whose files are signed. Raises: as signing.sign."""
+        if self._how.credentials is None:
+            return shot
+        from vidsum.broll.signing import sign
+
+        for name in filter(None, (shot.file, shot.clip if shot.clip_from != "ai" else "")):
+            sign(self._folder.place(name), self._how.credentials)
+        return replace(shot, signed=True)

@@ -28,6 +28,8 @@ FORM: Final = "vidsum look book"
 VERSION: Final = 1
 LEAST_GAIN: Final = 1.0
 """A gain below it is noise: see :func:`steered`."""
+NEAR: Final = 3.0
+"""What is as near to its references as two frames of one shot has no way to go."""
 _ANCHOR: Final = re.compile(r"anchors/[A-Za-z0-9_-]{1,64}\.png")
 _AGAIN: Final = "vidsum broll plan VIDEO makes the look book anew."
 

@@ -113,7 +113,7 @@ def _as_promoted(folder: BrollFolder, made: Made) -> Made:
 
 def _studio(run: Run, folder: BrollFolder, engine: ImageEngine, ref: Ref) -> Studio:
     return Studio(folder, folder.read_plan(), folder.read_look(), engine, ref,
-                  run.options.image_steps)  # fmt: skip
+                  run.options.image_steps, run.options.image_side_px)  # fmt: skip
 
 
 def _itemised(

@@ -69,8 +69,8 @@ class Missing:
 class Studio:
     """A folder, a plan and an engine together: what any picture of them is asked for with.
 
-    ``steps`` None: the model's own number. Raises: OptionError for references that the engine
-    cannot use.
+    ``steps`` None: the model's own number; ``side_px`` None: about a megapixel. Raises:
+    OptionError for references that the engine cannot use.
     """
 
     folder: BrollFolder
@@ -79,6 +79,7 @@ class Studio:
     engine: ImageEngine
     ref: Ref = "auto"
     steps: int | None = None
+    side_px: int | None = None
     _loaded: dict[str, tuple[Image, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -105,13 +106,20 @@ class Studio:
     @cached_property
     def size(self) -> tuple[int, int]:
         """The width and height to ask for. Raises: OptionError."""
-        return sizes.size_for(self.plan.width_px, self.plan.height_px, self.engine.capabilities)
+        return self._size(self._most_area_px)
 
     @cached_property
     def small_size(self) -> tuple[int, int]:
         """The width and height of a baseline: only its colours are looked at."""
-        return sizes.size_for(self.plan.width_px, self.plan.height_px, self.engine.capabilities,
-                              sizes.SMALL_AREA_PX)  # fmt: skip
+        return self._size(min(sizes.SMALL_AREA_PX, self._most_area_px))
+
+    @property
+    def _most_area_px(self) -> int:
+        return sizes.area_of(self.plan.width_px, self.plan.height_px, self.side_px)
+
+    def _size(self, most_area_px: int) -> tuple[int, int]:
+        source = self.plan.width_px, self.plan.height_px
+        return sizes.size_for(*source, self.engine.capabilities, most_area_px)
 
     def order(self, scene: Scene, number: int) -> Order:
         """Return the order for a variation of a scene. Raises: OptionError."""

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from vidsum.broll.look import NEAR, steered
 from vidsum.broll.timelines import worded
 from vidsum.data import Sum
 from vidsum.outputs import write_whole
@@ -35,8 +36,6 @@ POLICY: Final = (
 """``file:`` besides ``'self'``: not every browser takes a page on the disk for an origin."""
 _TEMPLATE: Final = Path(__file__).with_name("sheet.html.jinja")
 _HEX: Final = re.compile("#[0-9a-fA-F]{6}")
-_LEAST_GAIN, _NEAR = 1.0, 3.0
-"""As in :mod:`vidsum.broll.effect`: when references are said to have done nothing."""
 _WRITTEN: Final = {"model": " (by a model)", "template": " (from a template)", "user": " (yours)"}
 _UNANSWERED: Final = "Nobody answered: whether it was paid for is not known."
 
@@ -187,7 +186,7 @@ def _no_picture(one: Variation) -> str:
 def _unmoved(one: Variation) -> str:
     """Return a warning where the references hardly changed the picture."""
     gain, away = one.palette_gain, one.palette_distance
-    if gain is None or gain >= _LEAST_GAIN or (away is not None and away <= _NEAR):
+    if gain is None or steered(gain) or (away is not None and away <= NEAR):
         return ""
     return "The reference did not move its colours."
 

@@ -21,8 +21,6 @@ SMALL_AREA_PX: Final = 512 * 512
 """For a quick or cheap set; below it pictures come out coarse."""
 UNKNOWN: Final[Size] = (1920, 1080)
 """What a source without a picture counts as."""
-_LONGEST: Final = 4.0
-"""No model makes pictures much longer than wide; longer sources get a cut of this shape."""
 
 
 def size_for(
@@ -37,7 +35,8 @@ def size_for(
     """
     width_px, height_px = (width_px, height_px) if width_px and height_px else UNKNOWN
     area_px = min(most_area_px, max(width_px * height_px, SMALL_AREA_PX))
-    shape = math.log(min(_LONGEST, max(1 / _LONGEST, width_px / height_px)))
+    longest = capabilities.most_aspect
+    shape = math.log(min(longest, max(1 / longest, width_px / height_px)))
 
     def cost(size: Size) -> tuple[float, float, Size]:
         """What is cut off, an eighth of an octave of area counting as 1 %, then a firm order."""
@@ -52,13 +51,26 @@ def size_for(
     return min(sizes, key=cost)
 
 
+def area_of(width_px: int, height_px: int, side_px: int | None) -> int:
+    """Return the area of a picture in a source's shape whose longest side is ``side_px``.
+
+    None: :data:`USUAL_AREA_PX`.
+    """
+    if side_px is None:
+        return USUAL_AREA_PX
+    width_px, height_px = (width_px, height_px) if width_px and height_px else UNKNOWN
+    return round(side_px**2 * min(width_px, height_px) / max(width_px, height_px))
+
+
 def _multiples(capabilities: Capabilities, area_px: int) -> Iterator[Size]:
     """Yield the sizes that an engine makes, no larger than ``area_px`` where it can."""
-    step, least = capabilities.multiple_px, capabilities.least_area_px
+    step, least, longest = (
+        capabilities.multiple_px, capabilities.least_area_px, capabilities.most_aspect
+    )  # fmt: skip
     most = min(capabilities.most_area_px, max(area_px, least + 4 * step * math.isqrt(least)))
-    for width in range(step, math.isqrt(round(most * _LONGEST)) + step, step):
-        highest = min(most // width, round(width * _LONGEST)) // step * step
-        lowest = max(-(-least // width), math.ceil(width / _LONGEST))
+    for width in range(step, math.isqrt(round(most * longest)) + step, step):
+        highest = min(most // width, round(width * longest)) // step * step
+        lowest = max(-(-least // width), math.ceil(width / longest))
         for height in range(highest, max(lowest, step) - 1, -step):
             yield width, height
 

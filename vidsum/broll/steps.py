@@ -20,7 +20,7 @@ from vidsum.wording import path_text, shown
 if TYPE_CHECKING:
     from vidsum.broll.engines.protocol import ImageEngine
     from vidsum.broll.estimating import Itemised
-    from vidsum.broll.finishing import FinishReport
+    from vidsum.broll.finishing import Finish, FinishReport
     from vidsum.broll.making import MakeReport
     from vidsum.broll.orders import Ref
     from vidsum.config import Options
@@ -135,13 +135,11 @@ def refine(run: Run, folder: BrollFolder, scene_id: str, note: str) -> BrollPlan
 
 
 def finish(
-    run: Run, folder: BrollFolder, *, upscale: bool = True, moving: bool = True,
-    seconds: float | None = None, scenes: Collection[str] | None = None,
-) -> FinishReport:  # fmt: skip
+    run: Run, folder: BrollFolder, how: Finish | None = None, scenes: Collection[str] | None = None
+) -> FinishReport:
     """Bring picks to the source's size and make their clips. Raises: as finishing.finish."""
     try:
-        return finishing.finish(run, folder, upscale=upscale, moving=moving, seconds=seconds,
-                                scenes=scenes)  # fmt: skip
+        return finishing.finish(run, folder, how or finishing.Finish(), scenes)
     finally:
         refresh(folder)
 

@@ -11,7 +11,7 @@ from vidsum.broll.folder import BrollFolder
 from vidsum.data import BrollOutcome, Bundle, Summary
 from vidsum.errors import BackendMissing, OptionError, VidsumError
 from vidsum.pipeline.run import Run
-from vidsum.wording import escaped
+from vidsum.wording import escaped, shown
 
 
 def check(run: Run) -> None:
@@ -58,7 +58,12 @@ def _illustrated(
     """Do it all; return the timelines that were written. Raises: VidsumError."""
     if not folder.plan_file.is_file():
         steps.plan(run, folder, bundle, summary)
-    if not folder.read_plan().scenes:
+    plan = folder.read_plan()
+    if plan.video_sha256 != run.meter.book.identity.video_sha256:
+        raise OptionError(f"{shown(folder.path)} is the B-roll of {escaped(plan.video)}, or of "
+                          "what this video was before.",
+                          "Plan anew with vidsum broll plan VIDEO --replace, or -o.")  # fmt: skip
+    if not plan.scenes:
         return ()
     engine = steps.engine_for(run.options)
     try:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import click
 
+from vidsum.cli.brollwork import (
+    confirm,
+    exit_code,
+    films_for,
+    make_pictures,
+    opened_run,
+    show,
+    show_estimate,
+)
 from vidsum.cli.options import (
     BROLL,
     CAPS,
@@ -19,12 +26,10 @@ from vidsum.cli.options import (
     options_in_force,
     video_options,
 )
-from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, BudgetReached, OptionError
+from vidsum.errors import OptionError
 
 if TYPE_CHECKING:
-    from vidsum.broll.folder import BrollFolder
-    from vidsum.config import Options
-    from vidsum.pipeline.run import Run
+    from vidsum.broll.finishing import Clips
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _PAINTING: Final = (BROLL | CAPS | WRITING | {
@@ -91,8 +96,8 @@ def plan(ctx: click.Context, /, video: Path, output: Path | None, replace: bool,
         with api.finishing(run):
             packed = api.bundle(run, api.extract(run), options.max_evidence_tokens)
             steps.plan(run, folder, packed, api.reason(run, packed))
-    _show(folder, run, as_json=as_json, quiet=quiet)
-    ctx.exit(_code(run, partial=any(n.partial for n in packed.evidence.notices)))
+    show(folder, run, as_json=as_json, quiet=quiet)
+    ctx.exit(exit_code(run, partial=any(n.partial for n in packed.evidence.notices)))
 
 
 @broll.command(context_settings=_HELP)
@@ -118,9 +123,9 @@ def make(ctx: click.Context, /, folder: Path, only: tuple[str, ...], retry: bool
     """
     options = options_in_force(flags, config)
     if dry_run:
-        _estimate(folder, options, only, retry=retry, as_json=as_json)
+        show_estimate(folder, options, only, retry=retry, as_json=as_json)
         return
-    ctx.exit(_make(folder, options, only, retry=retry, as_json=as_json, quiet=quiet,
+    ctx.exit(make_pictures(folder, options, only, retry=retry, as_json=as_json, quiet=quiet,
                    verbose=verbose))  # fmt: skip
 
 
@@ -143,7 +148,7 @@ def pick(folder: Path, picks: tuple[str, ...], as_json: bool) -> None:
         wanted[found[1]] = int(found[2]) if found[2] else None
     opened = steps.opened(folder)
     steps.choose(opened, wanted)
-    _show(opened, None, as_json=as_json, quiet=True)
+    show(opened, None, as_json=as_json, quiet=True)
 
 
 @broll.command(context_settings=_HELP)
@@ -161,7 +166,7 @@ def refine(ctx: click.Context, /, folder: Path, scene: str, note: str, as_json: 
     Example: vidsum broll refine talk.broll s01 "more fog, and seen from above" --variations 2
     """
     options = options_in_force(flags, config)
-    ctx.exit(_make(folder, options, (scene,), note=note, as_json=as_json, quiet=quiet,
+    ctx.exit(make_pictures(folder, options, (scene,), note=note, as_json=as_json, quiet=quiet,
                    verbose=verbose))  # fmt: skip
 
 
@@ -170,29 +175,54 @@ def refine(ctx: click.Context, /, folder: Path, scene: str, note: str, as_json: 
 @_SCENES
 @click.option("--upscale/--no-upscale", default=True,
               help="Bring pictures to the video's size. Default: on.")  # fmt: skip
-@click.option("--clips", type=click.Choice(("kenburns", "none")), default="kenburns",
-              help="kenburns moves slowly over the picture; none leaves it a picture. Default: "
+@click.option("--clips", type=click.Choice(("kenburns", "ai", "none")), default="kenburns",
+              help="kenburns moves slowly over the picture; ai has a provider's video model make "
+              "a clip that begins with it, under a cap; none leaves it a picture. Default: "
               "kenburns.")  # fmt: skip
+@click.option("--clip-model", metavar="MODEL",
+              help="The provider's name for the video model, at --image-api.")  # fmt: skip
 @click.option("--seconds", type=click.FloatRange(0.2, 60.0), metavar="SECONDS",
               help="How long clips are. Default: as long as the scene, at most 8.")  # fmt: skip
+@click.option("--sign", nargs=2, type=click.Path(path_type=Path, exists=True, dir_okay=False),
+              metavar="CERT KEY",
+              help="Sign files (C2PA) with your certificates and their key, in PEM.")  # fmt: skip
+@click.option(
+    "--retry",
+    is_flag=True,
+    help="Ask again for clips that nobody answered, though they may have been paid for.",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before clips are paid for.")
 @_JSON
+@video_options(only=CAPS | {"api", "image_api", "image_timeout_s"})
 @common_options
 @click.pass_context
 def finish(ctx: click.Context, /, folder: Path, only: tuple[str, ...], upscale: bool, clips: str,
-           seconds: float | None, as_json: bool, config: Path | None, quiet: bool,
-           verbose: bool) -> None:  # fmt: skip
+           clip_model: str | None, seconds: float | None, sign: tuple[Path, Path] | None,
+           retry: bool, yes: bool, as_json: bool, config: Path | None, quiet: bool, verbose: bool,
+           **flags: Any) -> None:  # fmt: skip
     """Bring what is picked to the video's size and frame rate, as pictures and as clips.
 
     Example: vidsum broll finish talk.broll --seconds 5
     """
     from vidsum.broll import steps
+    from vidsum.broll.finishing import Finish
+    from vidsum.broll.signing import Credentials
 
     opened = steps.opened(folder)
-    with _run(opened, options_in_force({}, config), quiet=quiet, verbose=verbose) as run:
-        steps.finish(run, opened, upscale=upscale, moving=clips == "kenburns", seconds=seconds,
-                     scenes=only or None)  # fmt: skip
-    _show(opened, run, as_json=as_json, quiet=quiet)
-    ctx.exit(_code(run))
+    options = options_in_force(flags, config)
+    films = films_for(options, clip_model, wanted=clips == "ai")
+    how = Finish(upscale, cast("Clips", clips), seconds, films=films, retry=retry,
+                 credentials=Credentials(*sign) if sign else None)  # fmt: skip
+    if films is not None:
+        confirm(opened, how, only, options, yes=yes)
+    try:
+        with opened_run(opened, options, quiet=quiet, verbose=verbose) as run:
+            steps.finish(run, opened, how, only or None)
+    finally:
+        if films is not None:
+            films.close()
+    show(opened, run, as_json=as_json, quiet=quiet)
+    ctx.exit(exit_code(run))
 
 
 @broll.command(context_settings=_HELP)
@@ -230,94 +260,3 @@ def _shown(path: Path) -> str:
     from vidsum.wording import shown
 
     return shown(path)
-
-
-@contextmanager
-def _run(folder: BrollFolder, options: Options, *, quiet: bool, verbose: bool) -> Iterator[Run]:
-    """Open an account for work on a folder, with progress on stderr."""
-    from vidsum import api
-    from vidsum.cli.progress import ended_by_interrupt, progress
-
-    kept = "; what was made so far is kept: run it again, and it goes on"
-    found = folder.read_plan()
-    with ended_by_interrupt(kept), progress(quiet=quiet, verbose=verbose) as listen:
-        run = api.start(Path(found.video), options, listen)
-        run.meter.book.identity.video_sha256 = found.video_sha256
-        with api.finishing(run):
-            yield run
-
-
-def _make(
-    place: Path, options: Options, only: tuple[str, ...], *, note: str = "", retry: bool = False,
-    as_json: bool, quiet: bool, verbose: bool,
-) -> int:  # fmt: skip
-    """Make pictures, with a note to a scene first where there is one; return the exit code."""
-    from vidsum.broll import steps
-
-    folder = steps.opened(place)
-    engine = steps.engine_for(options)
-    try:
-        with _run(folder, options, quiet=quiet, verbose=verbose) as run:
-            if note:
-                steps.refine(run, folder, only[0], note)
-            report = steps.make(run, folder, engine, scenes=only or None, retry=retry,
-                                refined={only[0]: note} if note else None)  # fmt: skip
-    finally:
-        engine.close()
-    _show(folder, run, as_json=as_json, quiet=quiet)
-    return _code(run) or report.exit_code
-
-
-def _estimate(
-    place: Path, options: Options, only: tuple[str, ...], *, retry: bool, as_json: bool
-) -> None:
-    from vidsum import api
-    from vidsum.broll import steps
-    from vidsum.cli.brollpages import estimate_json, estimate_page
-    from vidsum.cli.output import write_stdout
-    from vidsum.cli.showing import print_page
-
-    folder = steps.opened(place)
-    engine = steps.engine_for(options)
-    try:
-        run = api.start(Path(folder.read_plan().video), options, recorded=False)
-        with api.finishing(run):
-            found = steps.estimate(run, folder, engine, scenes=only or None, retry=retry)
-    finally:
-        engine.close()
-    if as_json:
-        write_stdout(estimate_json(found))
-    else:
-        print_page(estimate_page(found))
-
-
-def _show(folder: BrollFolder, run: Run | None, *, as_json: bool, quiet: bool) -> None:
-    """Print what the folder holds, and on stderr what it took."""
-    from vidsum.broll import steps
-    from vidsum.cli.brollpages import broll_json, broll_page
-    from vidsum.cli.output import write_stdout
-    from vidsum.cli.report import say
-    from vidsum.cli.showing import print_page
-
-    found = steps.outcome(folder)
-    if as_json:
-        write_stdout(broll_json(found, None if run is None else run.meter.receipt()))
-    else:
-        print_page(broll_page(found))
-    if run is not None and not quiet:
-        from vidsum.renderers.receipt import lines
-
-        for line in lines(run.meter.receipt()):
-            say(line)
-    for failure in run.failures if run is not None else ():
-        say(f"error: {failure} What was made before is kept.")
-
-
-def _code(run: Run, *, partial: bool = False) -> int:
-    """Return the exit code of a run that came to its end."""
-    if run.failures:
-        return BackendFailed.exit_code
-    if run.meter.given_up:
-        return BudgetReached.exit_code
-    missing = partial or any(notice.partial for notice in run.notices)
-    return EXIT_PARTIAL if missing else EXIT_OK

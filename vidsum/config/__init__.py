@@ -31,6 +31,7 @@ from vidsum.config.values import (
     money,
     one_of,
     seconds,
+    side,
     told,
     whole,
     words,
@@ -210,6 +211,10 @@ class Options:
     image_steps: int | None = _option(
         None, counting, "Sampling steps of a picture. Default: what the model wants.", metavar="N"
     )
+    image_side_px: int | None = _option(
+        None, side, "Longest side of the pictures that are asked for; they are enlarged when they "
+        "are finished. Default: about a megapixel, in the video's shape.", metavar="PX",
+    )  # fmt: skip
     scenes: int = _option(4, counting, "How many scenes to plan B-roll for.", metavar="N")
     variations: int = _option(
         3, counting, "How many pictures to make of each scene, to choose from.", metavar="N"

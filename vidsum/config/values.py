@@ -59,6 +59,14 @@ def whole(value: object) -> int:
     return int(str(value))
 
 
+def side(value: object) -> int:
+    """Return the side of a picture in pixels."""
+    text = str(value).strip()
+    if isinstance(value, bool) or not re.fullmatch(r"\d{2,4}", text) or int(text) < 64:
+        raise BadValue("takes a number of pixels, 64 to 9999")
+    return int(text)
+
+
 def context_size(value: object) -> int:
     """Return a number of tokens that a summary fits in."""
     text = str(value).strip().replace("_", "")

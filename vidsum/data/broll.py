@@ -133,6 +133,7 @@ class FinishedShot:
 
     ``upscaled_by`` is ``lanczos`` or a model's name, "" where nothing had to be enlarged;
     ``clip`` is "" without one. ``cost_usd`` as in :class:`Variation`, "0" where nothing was asked.
+    ``signed``: with the user's own certificate. ``error`` says why there is no clip by a model.
     """
 
     scene: str
@@ -147,6 +148,8 @@ class FinishedShot:
     fps: float | None = None
     cost_usd: str | None = "0"
     cost_from: str = "measured"
+    signed: bool = False
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)

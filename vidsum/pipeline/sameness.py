@@ -39,10 +39,12 @@ NEVER: Final = frozenset((
     "format", "timeline", "reasoner", "reason_model", "reason_context_tokens", "reason_api",
     "length", "style", "context", "max_evidence_tokens", "second_look", "cache", "threads",
     "gpu_layers", "api_requests", "api_timeout_s", "max_usd", "max_cu", "max_seconds",
-    "allow_unpriced", "max_usd_per_day", "max_cu_per_day", "watts_per_core",
+    "allow_unpriced", "max_usd_per_day", "max_cu_per_day", "watts_per_core", "generator",
+    "image_model", "image_encoder", "image_decoder", "image_api", "image_timeout_s", "image_steps",
+    "image_side_px", "scenes", "variations", "ref",
 ))  # fmt: skip
-"""Options that do not: what comes of the evidence, how fast it is gathered, and caps, for evidence
-from which a cap took anything is not kept."""
+"""Options that do not: what comes of the evidence, how fast it is gathered, pictures that are made,
+and caps, for evidence from which a cap took anything is not kept."""
 _ONCE: Final = Retrying(attempts=1, first_attempts=1)
 _LIBRARIES: Final[Mapping[str, tuple[str, ...]]] = {
     "local": ("llama-cpp-python",), "whisper": ("faster-whisper", "ctranslate2"),

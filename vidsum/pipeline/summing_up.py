@@ -5,21 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeVar
 
-from vidsum import registry
-from vidsum.costs.meter import WHOLE_PROCESS
-from vidsum.data import Answer, Bundle, Saving, Summary
+from vidsum.data import Answer, Bundle, Summary
 from vidsum.errors import BudgetReached, VidsumError
 from vidsum.events import Noted, StageAdvanced, StageFinished, StageStarted
-from vidsum.pipeline import keeping
 from vidsum.pipeline.bundling import with_looks
 from vidsum.pipeline.looking_again import looker_for
 from vidsum.pipeline.planning import summary_fits
+from vidsum.pipeline.reasoning import FALLBACK, at_work
 from vidsum.pipeline.run import Run
 from vidsum.reasoner.auditing import audited_answer, audited_summary
 from vidsum.reasoner.protocol import Advanced, Reasoner
-from vidsum.wording import number
 
-FALLBACK: Final = "extractive"
 _QUOTED: Final = {
     "summary": "The summary is quoted, not written by a model",
     "answer": "The question is answered with quotations, not by a model",
@@ -103,25 +99,6 @@ def _by(
     def advanced(done: int, total: int) -> None:
         run.listen(StageAdvanced(_STAGES[what], done, total))
 
-    reasoner: Reasoner = registry.load("reasoner", name, run.options)
-    if name != FALLBACK:
-        reasoner.answers = keeping.answers_for(run, name)
-        reasoner.unusable = keeping.unusable(run)
-    run.on_stop(reasoner.close)
-    # Nothing else runs by now, so the process's CPU is the reasoner's, its own threads included.
-    with run.meter.stage("reason", "text", name, WHOLE_PROCESS) as account:
-        reasoner.tally.bind(account)
-        try:
-            return ask(reasoner, advanced)
-        finally:
-            account.add(lines=len(bundle.timeline), **reasoner.tally.counts)
-            reasoner.close()
-            _book_reused(run, reasoner.reused)
-
-
-def _book_reused(run: Run, reused: int) -> None:
-    """Write down answers that did not have to be asked for again."""
-    if reused:
-        answers = "answer" if reused == 1 else "answers"
-        told = f"{number(reused)} {answers} of the model kept from an earlier run"
-        run.meter.saved("reason", "text", Saving("cache", told, reused))
+    with at_work(run, name, "reason") as (reasoner, account):
+        account.add(lines=len(bundle.timeline))
+        return ask(reasoner, advanced)

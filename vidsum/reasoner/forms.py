@@ -138,7 +138,7 @@ class ResponseForm(_Part):
     caveats: _Texts = []
 
 
-Form = TypeVar("Form", SummaryForm, NotesForm, ResponseForm)
+Form = TypeVar("Form", bound=BaseModel)
 
 
 def read(text: str, form: type[Form]) -> Form:

@@ -29,8 +29,9 @@ class Capabilities:
 
     ``most_references`` pictures of the source may steer a request (0: none). ``seed``: the same
     seed gives the same picture. ``most_images`` a request. ``sizes`` are the only ones that it
-    makes; empty where any will do whose sides are multiples of ``multiple_px`` and whose area is
-    within ``least_area_px`` and ``most_area_px``. ``usage``: it reports what a request used.
+    makes; empty where any will do whose sides are multiples of ``multiple_px``, one at most
+    ``most_aspect`` times the other, and whose area is within ``least_area_px`` and
+    ``most_area_px``. ``usage``: it reports what a request used.
     ``steps``: the number of sampling steps can be chosen.
     """
 
@@ -41,6 +42,7 @@ class Capabilities:
     steps: bool
     sizes: tuple[tuple[int, int], ...] = ()
     multiple_px: int = 16
+    most_aspect: float = 4.0
     least_area_px: int = 64 * 64
     most_area_px: int = 2048 * 2048
 

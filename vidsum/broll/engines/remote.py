@@ -107,8 +107,8 @@ class RemoteEngine(ImageEngine):
 
     def generate(self, request: ImageRequest, stepped: Stepped = ignore) -> tuple[MadeImage, ...]:
         """See :class:`ImageEngine`. Nobody tells of steps."""
-        family, can = family_of(self.model), self.capabilities
-        remote_asking.check(request, family, can, self._called)
+        can = self.capabilities
+        remote_asking.check(request, can, self._called)
         connection = self._open()
         self._prices = self._prices or price_book()  # one that is not valid is found out before
         most = remote_costs.most(request, self.model)

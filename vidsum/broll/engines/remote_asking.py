@@ -118,7 +118,7 @@ def adapted(dialect: Dialect, refusal: Refusal, said: str) -> Dialect | None:
     return None
 
 
-def check(request: ImageRequest, family: Family, can: Capabilities, called: str) -> None:
+def check(request: ImageRequest, can: Capabilities, called: str) -> None:
     """Refuse what a model cannot do. Raises: OptionError."""
     width, height = request.width_px, request.height_px
     if request.references and not can.most_references:
@@ -132,8 +132,7 @@ def check(request: ImageRequest, family: Family, can: Capabilities, called: str)
     if request.steps is not None and not can.steps:
         raise OptionError(f"The sampling steps of {called} cannot be chosen.",
                           "Leave out --image-steps.")  # fmt: skip
-    if not _makes(can, width, height) or (family.longest and max(width, height) > family.longest
-                                          * min(width, height)):  # fmt: skip
+    if not _makes(can, width, height):
         offered = ", ".join(f"{w}x{h}" for w, h in can.sizes)
         raise OptionError(f"{called} makes no pictures of {width}x{height}.",
                           f"It makes {offered}." if offered else "")  # fmt: skip
@@ -146,4 +145,5 @@ def _makes(can: Capabilities, width: int, height: int) -> bool:
     if can.sizes:
         return (width, height) in can.sizes
     whole = width % can.multiple_px == 0 == height % can.multiple_px
-    return whole and can.least_area_px <= width * height <= can.most_area_px
+    shaped = max(width, height) <= can.most_aspect * min(width, height)
+    return whole and shaped and can.least_area_px <= width * height <= can.most_area_px

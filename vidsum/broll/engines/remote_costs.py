@@ -18,7 +18,8 @@ _LIKELY_LETTERS: Final = 4
 """Of a token of text."""
 _REFERENCE_TOKENS: Final = (1_500, 8_192)
 """The likely and the most tokens of a reference of at most 1024 pixels. The most that is known is
-6,827: a picture seen with high fidelity. Source: OpenAI's guide to images as inputs, 2025-12."""
+6,827: a picture seen with high fidelity. Source: OpenAI's guide to images as inputs of
+2025-12, as remembered: it could not be read again here."""
 
 
 def most(request: ImageRequest, model: str) -> Quantities:

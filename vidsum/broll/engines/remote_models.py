@@ -17,8 +17,6 @@ PictureTokens = Callable[[int, int], tuple[int, int]]
 
 QUALITY: Final = "medium"
 """What is asked for where a model's price hangs on it: left open it may cost four times as much."""
-LONGEST: Final = 3.0
-"""How much longer than wide a picture of a model with free sizes may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class Family:
     """Models that take the same parameters.
 
     ``b64_json``: they must be told to send pictures, not addresses. ``quality`` is sent unless it
-    is empty. ``longest`` is the largest ratio of the sides, 0 where none is known.
+    is empty.
     """
 
     names: re.Pattern[str]
@@ -35,11 +33,11 @@ class Family:
     b64_json: bool
     quality: str
     tokens: PictureTokens
-    longest: float = 0.0
 
 
 def _of_first_kind(width_px: int, height_px: int) -> tuple[int, int]:
-    """Three sizes, a count each. Source: OpenAI's image generation guide, 2025-12, medium."""
+    """Three sizes, a count each, at medium quality. Source: OpenAI's image generation guide of
+    2025-12, as remembered: it could not be read again here."""
     likely = 1056 if width_px == height_px else 1584
     return likely, likely + _WORDS
 
@@ -77,8 +75,8 @@ FAMILIES: Final = (
     Family(
         re.compile(r"gpt-image-.*"),
         Capabilities(16, seed=False, most_images=4, usage=True, steps=False,
-                     least_area_px=655_360, most_area_px=2560 * 1440),
-        "", b64_json=False, quality=QUALITY, tokens=_of_second_kind, longest=LONGEST,
+                     most_aspect=3.0, least_area_px=655_360, most_area_px=2560 * 1440),
+        "", b64_json=False, quality=QUALITY, tokens=_of_second_kind,
     ),
     Family(
         re.compile(r"dall-e-3"),
