@@ -41,7 +41,10 @@ def test_every_option_is_reachable_from_every_source(tmp_path: Path) -> None:
         "max_usd": "0.05", "max_cu": 1.5, "max_seconds": 60, "allow_unpriced": True,
         "max_usd_per_day": "2", "max_cu_per_day": 100, "watts_per_core": 8, "length": "short",
         "style": "lecture", "context": "a lecture", "max_evidence": 20_000, "second_look": 1,
-        "cache": False,
+        "cache": False, "generator": "local", "image_model": "flux2-klein-4b",
+        "image_encoder": str(encoder), "image_decoder": str(encoder), "image_api": "openai",
+        "image_timeout": 90, "image_steps": 8, "image_side": 512, "scenes": 6, "variations": 2,
+        "ref": "none",
     }  # fmt: skip
     table = {entry.key: entry for entry in option_table()}
     assert set(values) == set(table)

@@ -121,8 +121,10 @@ def _next(found: BrollOutcome) -> str:
     folder = shown(Path(found.folder))
     if found.exports:
         return "Timelines: " + ", ".join(found.exports)
-    if any(found.picks.values()):
-        step = "export" if found.finished else "finish"
+    picked = {scene: number for scene, number in found.picks.items() if number is not None}
+    if picked:
+        done = {shot.scene: shot.number for shot in found.finished}
+        step = "export" if picked.items() <= done.items() else "finish"
         return f"Next: vidsum broll {step} {folder}"
     if any(one.state == "made" for one in found.variations):
         return f"Look at {folder}/sheet.html, then: vidsum broll pick {folder} s01=2"
