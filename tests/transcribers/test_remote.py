@@ -176,6 +176,7 @@ def long_talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return spoken_wav(tmp_path_factory.mktemp("long") / "talk.wav", LONG, 3 * BLOCK_S - 60)
 
 
+@pytest.mark.slow
 def test_long_sound_goes_block_by_block(long_talk: Path) -> None:
     with ScriptedProvider(transcribes()) as provider:
         listening = Listening(provider.url)
