@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -25,6 +26,10 @@ os.environ |= {
     "OLLAMA_MODELS": f"{_NOWHERE}/ollama",
     "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
 }
+
+# A shell that starts the tests in the background has them, and what they start, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples each time, and no time limits: a slow machine is no fault of the code.
 # HYPOTHESIS_PROFILE=search looks for new examples.

@@ -8,6 +8,8 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,18 @@ def test_another_programs_database_is_refused(tmp_path: Path, statement: str) ->
     before = path.read_bytes()
     refused(path, "is another program's database")
     assert path.read_bytes() == before
+
+
+def test_who_comes_while_the_tables_are_made_finds_its_own(tmp_path: Path) -> None:
+    def come() -> None:
+        together.wait()
+        connect(path, [FIRST, SECOND]).close()
+
+    for number in range(30):
+        path, together = tmp_path / f"{number}.db", threading.Barrier(6)
+        with ThreadPoolExecutor(6) as several:
+            for one in [several.submit(come) for _ in range(6)]:
+                one.result()
 
 
 def test_an_empty_file_is_taken(tmp_path: Path) -> None:

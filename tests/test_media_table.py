@@ -22,6 +22,7 @@ import pytest
 from clips import clip, read_counter
 from footage import ffmpeg, remux, srt, tone, write_wav
 from PIL import Image
+from thinning import every_second
 
 from vidsum.cli.main import run
 from vidsum.media.plan import Grid
@@ -129,7 +130,7 @@ CUT = {
 }
 
 
-@pytest.mark.parametrize("share", [0.3, 0.6])
+@pytest.mark.parametrize("share", every_second([0.3, 0.6]))
 @pytest.mark.parametrize("name", CUT)
 def test_a_file_that_is_cut_off(
     name: str, share: float, tmp_path: Path, clip_folder: Path, told: Any
@@ -272,7 +273,7 @@ PICTURES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize("name", every_second(PICTURES))
 def test_odd_pictures_are_seen_in_their_size(name: str, tmp_path: Path, told: Any) -> None:
     size, options, shown = PICTURES[name]
     ffmpeg(*pictures(size), "-threads", 1, *options, tmp_path / name)
@@ -375,7 +376,9 @@ def test_a_track_that_is_not_there_is_an_error_that_names_those_that_are(
 # Wrong suffix
 
 
-@pytest.mark.parametrize("kind", ["mkv", "mp4", "ts", "avi", "webm", "flv", "mov", "mpg", "wav"])
+@pytest.mark.parametrize(
+    "kind", every_second(["mkv", "mp4", "ts", "avi", "webm", "flv", "mov", "mpg", "wav"])
+)
 def test_the_suffix_means_nothing(kind: str, tmp_path: Path, told: Any) -> None:
     right = tmp_path / f"film.{kind}"
     video = () if kind == "wav" else pictures("96x64")

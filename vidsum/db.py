@@ -196,16 +196,30 @@ def _make_folder(folder: Path) -> None:
 
 def _version(connection: sqlite3.Connection, path: Path, migrations: Migrations) -> int:
     """Return which version a database has, 0 for an empty file. Raises: OutputError."""
-    (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if owner != APPLICATION_ID:
+    with _at_one_moment(connection):  # another process may be making the tables right now
+        (owner,) = connection.execute("PRAGMA application_id").fetchone()
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
         (items,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if owner or version or items:
-            raise OutputError(f"{path} is another program's database.", "Move it away.")
+    if owner != APPLICATION_ID and (owner or version or items):
+        raise OutputError(f"{path} is another program's database.", "Move it away.")
     if version > len(migrations):
         raise OutputError(f"{path} was written by a newer vidsum.",
                           "Use that one, or move the file away.")  # fmt: skip
     return int(version)
+
+
+@contextlib.contextmanager
+def _at_one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """Read all of a block as it is at one moment."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
 
 
 def journal_mode(sqlite_version: tuple[int, ...]) -> str:

@@ -285,6 +285,7 @@ def _resident_mb() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096 / 1e6
 
 
+@pytest.mark.slow
 def test_500_captions_take_no_more_memory_and_none_is_anothers(vision: LlamaVision) -> None:
     scenes = random_scenes(99_000, 60)
     right = [s for s in scenes if caption(vision, s.image()) == s.caption()]

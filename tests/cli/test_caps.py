@@ -223,6 +223,7 @@ def test_money_at_half_of_the_estimate(
     assert told.startswith(f"{left} of {len(found['frames'])} pictures were not described")
 
 
+@pytest.mark.slow
 def test_compute_is_never_over_a_cap(
     scenes: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -312,6 +313,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return spoken_video(tmp_path_factory.mktemp("said") / "said.mp4", lines, 372)
 
 
+@pytest.mark.slow
 def test_speech_under_a_cap_is_recognised_in_parts_of_all_of_it(
     said: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -463,6 +465,7 @@ def test_a_days_cap_holds_over_runs(
         assert {warning["code"] for warning in found["warnings"]} == {"cap"}
 
 
+@pytest.mark.slow
 def test_seconds_bound_what_is_read(
     talk: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -636,6 +639,7 @@ def endless(tmp_path: Path) -> Callable[[Path], Path]:
     return write
 
 
+@pytest.mark.slow
 def test_sound_only(home: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """Nobody looks, and the cap is for the ears and the summary."""
     from spoken import spoken_wav

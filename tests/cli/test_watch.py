@@ -194,6 +194,7 @@ def test_a_watcher_whose_folder_is_away_lives(
         assert in_state("watching", capfd)["holder"]["pid"] == watcher.pid
 
 
+@pytest.mark.slow
 def test_names_that_are_no_utf8_are_told_in_hex(
     inbox: Path, film: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,6 +235,7 @@ def test_what_was_quarantined_is_taken_up_again(
     assert "nothing is quarantined" in capfd.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_video_is_named_by_a_path_that_leads_there(
     inbox: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,6 +249,7 @@ def test_a_video_is_named_by_a_path_that_leads_there(
     assert run(["watch", "retry", "inbox", "talk.mp4/.."]) == 2
 
 
+@pytest.mark.slow
 def test_a_lost_result_is_made_again_for_who_asks(
     inbox: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -177,6 +177,7 @@ def test_the_sample_video_with_its_subtitles(talk: Path) -> None:
     assert describe.calls.least == len(calls_of(rows(result), "describe")) > 5
 
 
+@pytest.mark.slow
 def test_the_sample_video_with_its_speech_recognised(talk: Path) -> None:
     found, result = check(talk, LOCAL)
     assert result.bundle.evidence.transcript.backend == "whisper"
@@ -241,6 +242,7 @@ def test_sound_only(tmp_path: Path) -> None:
     assert found.estimate.facts.speech_s.likely > 3
 
 
+@pytest.mark.slow
 def test_noise_is_not_speech_and_no_sound_is_none(tmp_path: Path) -> None:
     sound = np.concatenate([noise(20, 0.3), speech([(1.0, "close video")], 10)])
     found, _ = check(spoken_video(tmp_path / "noise.mp4", [], 30, sound=sound), LOCAL)

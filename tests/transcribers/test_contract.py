@@ -12,6 +12,7 @@ from footage import ffmpeg, remux, srt, tone, write_wav
 from models import WHISPER
 from scripted_provider import ScriptedProvider
 from speech_server import MODEL, transcribes
+from thinning import every_second
 
 from vidsum.config import Options
 from vidsum.data import Transcript
@@ -68,7 +69,7 @@ def options(name: str, provider: ScriptedProvider) -> Options:
 
 
 @pytest.mark.parametrize("name", STAGES["transcriber"])
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("file", every_second(FILES))
 @pytest.mark.parametrize(("start_s", "stop_s"), SPANS)
 def test_a_transcript_or_none(
     name: str,

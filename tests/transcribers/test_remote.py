@@ -12,6 +12,7 @@ from footage import write_wav
 from scripted_provider import DROP, HANG, Answer, Call, ScriptedProvider, Step, fails
 from speech_server import MODEL, form_of, sound_of, transcribes
 from spoken import RATE_HZ, Line, phrase_s, speech, spoken_wav
+from thinning import every_second
 
 from vidsum.backends.retrying import Retrying
 from vidsum.config import Options
@@ -176,6 +177,7 @@ def long_talk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return spoken_wav(tmp_path_factory.mktemp("long") / "talk.wav", LONG, 3 * BLOCK_S - 60)
 
 
+@pytest.mark.slow
 def test_long_sound_goes_block_by_block(long_talk: Path) -> None:
     with ScriptedProvider(transcribes()) as provider:
         listening = Listening(provider.url)
@@ -187,7 +189,7 @@ def test_long_sound_goes_block_by_block(long_talk: Path) -> None:
     assert [len(state.segments) for state in listening.heard] == [1, 3, 4]
 
 
-@pytest.mark.parametrize("end", [DROP, fails(401, "revoked")])
+@pytest.mark.parametrize("end", every_second([DROP, fails(401, "revoked")]))
 def test_what_was_heard_before_a_failure_is_kept(end: Answer, long_talk: Path) -> None:
     with ScriptedProvider(transcribes(), end) as provider:
         listening = Listening(provider.url)
@@ -243,7 +245,7 @@ def test_a_provider_that_never_answers_is_a_failure(
         assert len(provider.calls) <= 3
 
 
-@pytest.mark.parametrize("refusal", [fails(413, "Request Entity Too Large"), HANG])
+@pytest.mark.parametrize("refusal", every_second([fails(413, "Request Entity Too Large"), HANG]))
 def test_a_server_that_takes_less_at_once_is_sent_less(refusal: Answer, dense_talk: Path) -> None:
     def step(call: Call) -> Answer:
         return refusal if sound_of(call).size > 29 * RATE_HZ else transcribes()(call)

@@ -237,6 +237,7 @@ def test_going_on_ends_as_a_run_in_one_go(
     assert transcribed(lecture, resume=state) == whole
 
 
+@pytest.mark.slow
 def test_going_on_in_the_middle_of_compressed_sound(lecture: Path, tmp_path: Path) -> None:
     film = tmp_path / "film.m4a"
     ffmpeg("-i", lecture, "-c:a", "aac", "-b:a", "64k", "-ar", 44_100, film)
@@ -316,6 +317,7 @@ def test_speech_beside_noise_is_rescued(recogniser: Recogniser) -> None:
     assert all(segment.start_s >= 100 for segment in sifted.rejected)
 
 
+@pytest.mark.slow
 def test_a_batch_hears_the_same(recogniser: Recogniser, lecture: Path) -> None:
     """As a GPU does it: several passages at once."""
     sound = np.frombuffer(lecture.read_bytes()[44:], "<i2").astype(np.float32) / 32768

@@ -76,6 +76,7 @@ def test_folders_that_come_later_are_watched_too(tmp_path: Path) -> None:
         assert told(waker)
 
 
+@pytest.mark.slow
 def test_what_lies_behind_links_is_watched_only_if_they_are_followed(tmp_path: Path) -> None:
     root, away = tmp_path / "videos", tmp_path / "away"
     root.mkdir()
@@ -104,6 +105,7 @@ def test_names_that_are_not_utf8_wake_and_end_nothing(tmp_path: Path) -> None:
         assert waker.trouble == ""
 
 
+@pytest.mark.slow
 def test_a_root_that_is_away_is_picked_up_again(tmp_path: Path) -> None:
     root = tmp_path / "videos"
     root.mkdir()

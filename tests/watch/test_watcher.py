@@ -77,6 +77,7 @@ def test_a_playlist_is_quarantined_and_retried(root: Path, films: list[Path]) ->
     assert not (root / QUARANTINE).exists()
 
 
+@pytest.mark.slow
 def test_the_note_on_a_file_goes_and_comes_back_with_it(root: Path, tmp_path: Path) -> None:
     for name in ("bad.mp4", "worse.mp4"):
         (root / name).write_bytes(b"no film, " + name.encode())
@@ -240,6 +241,7 @@ def test_a_second_signal_ends_at_once(root: Path, films: list[Path]) -> None:
     assert (row(root, "state"), row(root, "attempts")) == (["queued"], [0])
 
 
+@pytest.mark.slow
 def test_a_stuck_worker_is_ended_and_charged(root: Path, films: list[Path]) -> None:
     shutil.copy(films[0], root / "a.mp4")
     with running(settings(root, stall_s=3)) as watch:

@@ -71,6 +71,7 @@ def test_a_worker_that_is_asked_ends_uncharged(worker: Worker, inbox: SimpleQueu
     assert (outcome.charged, outcome.died) == (False, False)
 
 
+@pytest.mark.slow
 def test_a_signal_to_a_worker_alone_counts(worker: Worker, inbox: SimpleQueue[Said]) -> None:
     os.kill(worker.pid, signal.SIGTERM)
     verdict = end(inbox)
