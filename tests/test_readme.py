@@ -62,8 +62,8 @@ def test_the_json_keys_in_the_table_are_those_of_the_result() -> None:
     named = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^\| (.*?) \|", table, re.MULTILINE))))
     expected = {
         "source", "summary", "timeline", "frames", "dropped", "overlay", "transcript", "coverage",
-        "bundle", "receipt", "answer", "bought", "facts", "warnings", "partial", "failures",
-        "options", "vidsum_version",
+        "bundle", "receipt", "answer", "bought", "broll", "facts", "warnings", "partial",
+        "failures", "options", "vidsum_version",
     }  # fmt: skip
     assert named - {"key"} == expected
 

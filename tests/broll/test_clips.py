@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from footage import film
+from footage import film, tone, write_wav
 from recording_desk import RecordingDesk
 from scripted_provider import DROP, HANG, ScriptedProvider, fails
 from video_server import content, form, job, videos
 
 from vidsum.backends.retrying import Retrying
-from vidsum.broll.clips import ClipRequest, MadeClip, RemoteClips, asked_for
+from vidsum.broll.clips import ClipRequest, MadeClip, NoClip, RemoteClips, asked_for
 from vidsum.broll.engines.protocol import Unanswered
 from vidsum.broll.marking import C2PA_BOX, Marks, read_marks
 from vidsum.config import Options
@@ -138,7 +138,7 @@ def test_a_refusal_costs_nothing(tmp_path: Path) -> None:
 def test_a_job_that_fails_says_why_and_what_it_cost_is_not_known(tmp_path: Path) -> None:
     failed = job("failed", error={"code": "moderation_blocked", "message": f"No: {PROMPT}"})
     with Sitting(videos(job(), [failed])) as sitting:
-        failure = sitting.fails_with(RequestFailed, tmp_path / "a.mp4")
+        failure = sitting.fails_with(NoClip, tmp_path / "a.mp4")
         assert "made no clip: No." in failure.message
         assert sitting.desk.phases == ["fail"]
 
@@ -178,6 +178,16 @@ def test_what_is_no_video_is_not_kept(tmp_path: Path) -> None:
     with Sitting(videos(job(), DONE, content(b"<html>no</html>"))) as sitting:
         sitting.fails_with(MediaError, tmp_path / "a.mp4")
         assert sitting.desk.phases == ["settle"]
+
+
+def test_what_is_only_sound_is_not_kept(tmp_path: Path) -> None:
+    heard = tmp_path / "heard" / "a.wav"
+    heard.parent.mkdir()
+    write_wav(heard, tone(440, 0.5, 8000), 8000)
+    path = tmp_path / "out" / "a.mp4"
+    path.parent.mkdir()
+    with Sitting(videos(job(), DONE, content(heard))) as sitting:
+        assert "no picture in it" in sitting.fails_with(MediaError, path).message
 
 
 def test_a_clip_that_its_provider_signed_stays_as_it_is(tmp_path: Path, movie: Path) -> None:

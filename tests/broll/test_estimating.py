@@ -121,6 +121,21 @@ def test_an_estimate_is_what_making_then_costs(tmp_path: Path, home: Path) -> No
     run.finish()
 
 
+def test_prompts_that_are_still_to_be_written_are_part_of_it(
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-none")
+    (home / "prices.toml").write_text(PRICES)
+    folder = BrollFolder(tmp_path / "film.broll")
+    filled(folder, scene(1), replace(scene(2), prompt="", prompt_from=""))
+    written = replace(REMOTE, reasoner="remote", reason_model="gpt-5-mini", reason_api="openai")
+    brush = Brush(tmp_path / "log", ref=PAID, work="network")
+    for options, prompts in ((written, [("prompts", 1)]), (replace(REMOTE, tier="lite"), [])):
+        found = estimate(run_of(options), folder, brush, variations=2)
+        assert [(one.part, one.count) for one in found.items] == [
+            *prompts, ("pictures", 4), ("baselines", 1)]  # fmt: skip
+
+
 def test_texts_cost_nothing_where_no_model_writes_them(tmp_path: Path) -> None:
     run = run_of(Options(tier="lite"))
     found = itemise(run, Brush(tmp_path / "log"), Parts(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import wave
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +13,10 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 from xml.etree import ElementTree
 
+import numpy as np
 import opentimelineio as otio
 import pytest
+from footage import film
 from hostile import TEXTS
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -241,11 +244,35 @@ def test_the_source_time_code_is_kept(tmp_path: Path) -> None:
         assert at_s == pytest.approx(5, abs=0.02)
 
 
-def test_a_time_code_that_is_none_is_said(tmp_path: Path) -> None:
+def test_a_time_code_that_is_none_is_an_error(tmp_path: Path) -> None:
     made = plan(scene(1, 5.0, 9.0))
-    done = exported(tmp_path / "b", made, [shot(tmp_path / "b", "s01")], start="noon\n")
-    assert done.notes == ("The source's time code noon\\n is not understood; it starts at 0.",)
-    assert clips(done.files[3], Fraction(25))[0][1] == 5
+    shots = [shot(tmp_path / "b", "s01")]
+    with pytest.raises(OptionError, match=r"noon\\n is no time code at 25 frames a second"):
+        exported(tmp_path / "b", made, shots, start="noon\n")
+    assert not (tmp_path / "b" / "exports").exists()
+
+
+def test_a_silent_source_has_no_sound_on_the_timeline(tmp_path: Path) -> None:
+    picture = np.zeros((48, 64, 3), np.uint8)
+    film(tmp_path / "silent.mp4", [(1.0, picture)])
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(bytes(16000))
+    film(tmp_path / "heard.mp4", [(1.0, picture)], sound=tmp_path / "tone.wav")
+    made, shots = plan(scene(1, 5.0, 9.0)), [shot(tmp_path / "b", "s01")]
+    for name, heard in (("silent.mp4", None), ("heard.mp4", "1"), ("gone.mp4", "1")):
+        done = exported(tmp_path / "b", made, shots, name)
+        asset = ElementTree.parse(done.files[1]).find("./resources/asset[@id='source']")
+        assert asset is not None
+        assert asset.get("hasAudio") == heard
+        assert len(read(done.files[0], Fraction(25)).audio_tracks()) == bool(heard)
+
+
+def test_a_plan_that_names_no_video(tmp_path: Path) -> None:
+    made, shots = plan(scene(1, 5.0, 9.0)), [shot(tmp_path, "s01")]
+    with pytest.raises(OptionError, match="does not say which video") as caught:
+        export(tmp_path, made, [], {"s01": 2}, shots, Path())
+    assert "--video" in caught.value.hint
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,12 @@ from vidsum.costs.units import cu
 from vidsum.errors import BackendFailed, BackendMissing, OptionError, RequestFailed, VidsumError
 
 RED, BLUE = (220, 60, 20), (20, 60, 220)
-PROMPT = "a red barn at dawn"
+PROMPT = r"a red barn (at 6:30) [dawn] (well:.) BREAK \("
+"""As anybody may write it: the library would take some of it for orders, and end at one of them."""
 
 
 def options(model: Path) -> Options:
-    return Options(image_model=str(model), image_steps=1, threads=1)
+    return Options(image_model=str(model), image_steps=1, threads=1, gpu_layers=0)
 
 
 def asked(seed: int = 1, colour: tuple[int, int, int] | None = None, *, width: int = 64,
@@ -42,42 +43,49 @@ def asked(seed: int = 1, colour: tuple[int, int, int] | None = None, *, width: i
 class Made:
     """What one engine made, and what it told meanwhile."""
 
-    first: MadeImage
-    again: MadeImage
     red: MadeImage
+    again: MadeImage
     blue: MadeImage
     desk: RecordingDesk
     steps: list[tuple[int, int]]
-    flops: tuple[float | None, ...]
+    flops: float | None
+    cpu_s: list[float]
+    environment: bytes
+    device: str
 
 
 @pytest.fixture(scope="module")
 def made(hand_made_model: Path) -> Made:
     engine, desk, steps = LocalEngine(options(hand_made_model)), RecordingDesk(), []
     engine.tally.bind(desk)
+    cpu_s = [engine.cpu_s]
 
-    def make(request: ImageRequest) -> MadeImage:
+    def make(colour: tuple[int, int, int]) -> MadeImage:
+        request = asked(colour=colour, width=80)
         (picture,) = engine.generate(request, lambda done, of: steps.append((done, of)))
+        cpu_s.append(engine.cpu_s)
         return picture
 
-    pictures = [make(asked()), make(asked()), make(asked(colour=RED, width=80)),
-                make(asked(colour=BLUE, width=80))]  # fmt: skip
-    plain, steered = engine.flops_of(64, 64), engine.flops_of(80, 64, 1)
+    red, again, blue = (make(colour) for colour in (RED, RED, BLUE))
+    assert engine._painter is not None
+    environment = Path(f"/proc/{engine._painter.pid}/environ").read_bytes()
+    device = engine._painter.device
     engine.close()
     engine.close()
-    return Made(*pictures, desk, steps, (plain, plain, steered, steered))
+    cpu_s.append(engine.cpu_s)
+    flops = engine.flops_of(80, 64, 1)
+    return Made(red, again, blue, desk, steps, flops, cpu_s, environment, device)
 
 
 def test_the_same_seed_gives_the_same_bytes(made: Made) -> None:
-    assert made.first.image.tobytes() == made.again.image.tobytes()
-    assert made.first.image.std() > 10
-    assert made.first.seed == made.again.seed == 1
+    assert made.red.image.tobytes() == made.again.image.tobytes()
+    assert made.red.image.tobytes() != made.blue.image.tobytes()
+    assert made.red.seed == made.again.seed == 1
 
 
 def test_pictures_are_as_large_as_asked(made: Made) -> None:
-    assert made.first.image.shape == (64, 64, 3)
     assert made.red.image.shape == made.blue.image.shape == (64, 80, 3)
-    assert made.first.image.dtype == np.uint8
+    assert made.red.image.dtype == np.uint8
 
 
 def test_a_reference_gives_the_picture_its_colour(made: Made) -> None:
@@ -88,24 +96,40 @@ def test_a_reference_gives_the_picture_its_colour(made: Made) -> None:
 
 
 def test_steps_are_told(made: Made) -> None:
-    assert made.steps == [(1, 1)] * 4
+    assert made.steps == [(1, 1)] * 3
+
+
+def test_what_its_process_used_is_told(made: Made) -> None:
+    none, *after_each, closed = made.cpu_s
+    assert none == 0
+    assert after_each == sorted({*after_each})
+    assert closed == after_each[-1]
+
+
+def test_a_gpu_is_hidden_where_no_layer_is_to_be_on_it(made: Made) -> None:
+    assert b"\0CUDA_VISIBLE_DEVICES=\0" in b"\0" + made.environment
+    assert made.device == "cpu"  # as the library says
 
 
 def test_each_picture_is_reserved_and_booked(made: Made) -> None:
     desk = made.desk
-    assert desk.phases == ["settle"] * 4
-    for most, ending, flops in zip(desk.most, desk.endings, made.flops, strict=True):
+    assert desk.phases == ["settle"] * 3
+    for most, ending in zip(desk.most, desk.endings, strict=True):
         assert most == ending.used
-        assert (most.calls, most.images, most.steps) == (1, 1, 1)
+        assert (most.calls, most.images, most.steps, most.pixels) == (1, 1, 1, 80 * 64)
         assert ending.origin == "measured"
-        assert ending.flops == flops
-    assert [most.pixels for most in desk.most] == [64 * 64, 64 * 64, 80 * 64, 80 * 64]
-    assert made.flops[2] > made.flops[0] > 0  # type: ignore[operator]
+        assert ending.flops == made.flops
     assert desk.endings[0].load_s is not None
-    assert [ending.load_s for ending in desk.endings[1:]] == [None] * 3
-    assert made.first.cu == cu(made.flops[0] or 0)
-    assert (made.first.cost_usd, made.first.cost_from) == ("0", "measured")
-    assert made.first.wall_s > 0
+    assert [ending.load_s for ending in desk.endings[1:]] == [None] * 2
+    assert made.red.cu == cu(made.flops or 0) > 0
+    assert (made.red.cost_usd, made.red.cost_from) == ("0", "measured")
+    assert made.red.wall_s > 0
+
+
+def test_references_take_compute(hand_made_model: Path) -> None:
+    engine = LocalEngine(options(hand_made_model))
+    assert (engine.flops_of(64, 64, 1) or 0) > (engine.flops_of(64, 64) or 0) > 0
+    assert engine._painter is None
 
 
 def killed_while_it_paints(engine: LocalEngine, number: int) -> threading.Thread:
@@ -127,39 +151,55 @@ def killed_while_it_paints(engine: LocalEngine, number: int) -> threading.Thread
     return thread
 
 
-def test_a_painter_that_dies_costs_one_picture(
-    hand_made_model: Path, made: Made, capfd: pytest.CaptureFixture[str]
+def lost(engine: LocalEngine, number: int) -> BackendFailed:
+    """Return what is said of a picture whose painter got a signal."""
+    thread = killed_while_it_paints(engine, number)
+    with pytest.raises(BackendFailed) as failed:
+        engine.generate(asked())
+    thread.join()
+    return failed.value
+
+
+def test_a_painter_that_dies_is_told_of(
+    hand_made_model: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     engine, desk = LocalEngine(options(hand_made_model)), RecordingDesk()
     engine.tally.bind(desk)
-
-    def lose(number: int) -> BackendFailed:
-        thread = killed_while_it_paints(engine, number)
-        with pytest.raises(BackendFailed) as failed:
-            engine.generate(asked())
-        thread.join()
-        return failed.value
-
-    crashed = lose(signal.SIGSEGV)
+    crashed = lost(engine, signal.SIGSEGV)
     assert type(crashed) is RequestFailed
     assert "SIGSEGV" in crashed.message
     assert "diffusion.safetensors" in crashed.message
     assert crashed.hint
-    (picture,) = engine.generate(asked(seed=2))
-    assert picture.image.tobytes() != made.first.image.tobytes()
+    loading_s = engine.cpu_s
+    assert loading_s > 0
+    again = lost(engine, signal.SIGKILL)
+    assert type(again) is BackendFailed
+    assert "for lack of memory" in again.message
+    assert "2 times in a row" in again.message
+    assert engine.cpu_s > loading_s
+    engine.close()
+    assert desk.phases == ["fail", "fail"]
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(BackendFailed, match="was closed"):
+        engine.generate(asked())
+
+
+@pytest.mark.slow
+def test_a_painter_that_dies_costs_one_picture(hand_made_model: Path) -> None:
+    engine, desk = LocalEngine(options(hand_made_model)), RecordingDesk()
+    engine.tally.bind(desk)
+    assert type(lost(engine, signal.SIGSEGV)) is RequestFailed
+    (first,), (second,) = (engine.generate(asked(seed=seed)) for seed in (1, 2))
+    assert first.image.shape == (64, 64, 3)
+    assert first.image.std() > 10
+    assert second.image.tobytes() != first.image.tobytes()
     painter = engine._painter
     assert painter is not None
     painter.kill()
     painter._process.wait()  # between two pictures: the next one must not notice
-    assert "for lack of memory" in lose(signal.SIGKILL).message
-    again = lose(signal.SIGKILL)
-    assert type(again) is BackendFailed
-    assert "2 times in a row" in again.message
+    assert type(lost(engine, signal.SIGKILL)) is RequestFailed  # the first in a row
     engine.close()
-    assert desk.phases == ["fail", "settle", "fail", "fail"]
-    assert capfd.readouterr() == ("", "")
-    with pytest.raises(BackendFailed, match="was closed"):
-        engine.generate(asked())
+    assert desk.phases == ["fail", "settle", "settle", "fail"]
 
 
 def test_close_ends_a_picture_that_another_thread_waits_for(hand_made_model: Path) -> None:
@@ -236,14 +276,29 @@ def test_weights_that_are_cut_off_behind_our_back_end_the_painter_only(
 ) -> None:
     for file in hand_made_model.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
-    engine = LocalEngine(options(tmp_path))
+    engine, desk = LocalEngine(options(tmp_path)), RecordingDesk()
+    engine.tally.bind(desk)
     assert engine.model == tmp_path.name  # its files have been looked at
     os.truncate(tmp_path / "decoder.safetensors", 100_000)
     with pytest.raises(BackendFailed) as failed:
         engine.generate(asked())
     assert "decoder.safetensors" in failed.value.message + failed.value.hint
     assert failed.value.message.count("\n") == 0
+    assert [(one.phase, one.error) for one in desk.endings] == [
+        ("release", type(failed.value).__name__)
+    ]  # fmt: skip
     engine.close()
+
+
+def test_a_painter_that_cannot_be_started_costs_nothing(
+    hand_made_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, desk = LocalEngine(options(hand_made_model)), RecordingDesk()
+    engine.tally.bind(desk)
+    monkeypatch.setattr(sys, "executable", "/dev/null/python")
+    with pytest.raises(BackendFailed, match="painter cannot be started"):
+        engine.generate(asked())
+    assert [(one.phase, one.error) for one in desk.endings] == [("release", "BackendFailed")]
 
 
 def test_a_model_may_have_any_name(hand_made_model: Path, tmp_path: Path) -> None:
@@ -277,6 +332,7 @@ def test_the_painter_gets_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
         (asked(width=4096, height=4096), "no pictures of 4096×4096"),
         (asked(colour=RED, references=5), "takes 4 reference pictures, and there are 5"),
         (asked(count=2), "one picture at a time"),
+        (replace(asked(), prompt="mist " * 2001), "prompt of 10,005 characters is too long"),
     ],
 )
 def test_what_the_model_cannot_do_is_refused_before_anything_is_spent(

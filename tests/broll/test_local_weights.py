@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ from vidsum.broll.engines.painter_wire import (
 from vidsum.broll.engines.weights import look_at
 from vidsum.catalog.pictures import ImageModel
 from vidsum.costs.units import Unet, picture_decoder, prefill, transformer_pass, unet_pass
-from vidsum.errors import BackendFailed, BackendMissing
+from vidsum.errors import BackendFailed, BackendMissing, OptionError
 from vidsum.media.wire import BadMessage
 
 PARTS = ("diffusion", "encoder", "decoder")
@@ -69,6 +71,20 @@ def test_a_whole_checkpoint_needs_no_other_file(tmp_path: Path, width: int, fami
     weights = look_at(model(path, None, None))
     assert weights.family == family
     assert weights.native_paths == {"model_path": path}
+
+
+def test_an_autoencoder_comes_before_that_of_a_checkpoint(
+    hand_made_model: Path, tmp_path: Path
+) -> None:
+    path, files = checkpoint(tmp_path / "all.safetensors", 768), of(hand_made_model)
+    weights = look_at(model(path, None, files.decoder))
+    assert weights.native_paths == {"model_path": path, "taesd_path": files.decoder}
+    assert weights.paths == (path, files.decoder)
+    with pytest.raises(BackendFailed, match="is no autoencoder"):
+        look_at(model(path, None, files.encoder))
+    with pytest.raises(OptionError, match="has a text encoder in it") as refused:
+        look_at(model(path, files.encoder, None))
+    assert refused.value.hint == "Leave out --image-encoder."
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -126,6 +142,25 @@ def test_a_text_encoder_of_another_model_is_refused(hand_made_model: Path, tmp_p
         look_at(model(files.diffusion, other, files.decoder))
 
 
+def test_of_heads_that_make_no_sense_nothing_is_said(hand_made_model: Path, tmp_path: Path) -> None:
+    diffusion, encoder = tmp_path / "odd.safetensors", tmp_path / "deep.safetensors"
+    save(diffusion, {"double_stream_modulation_img.lin.weight": zeros(4, 4),
+                     "single_blocks.0.linear1.weight": zeros(4, 4),
+                     "img_in.weight": zeros(), "txt_in.weight": zeros()})  # fmt: skip
+    save(encoder, {"model.embed_tokens.weight": zeros(4, 4),
+                   f"model.layers.{'9' * 600}.mlp.up_proj.weight": zeros(4, 4)})  # fmt: skip
+    files = of(hand_made_model)
+    assert shape_of(look_at(model(diffusion, encoder, files.decoder))) is None
+    save(diffusion, dict.fromkeys(
+        ("double_stream_modulation_img.lin.weight", "single_blocks.0.linear1.weight",
+         "img_in.weight"), zeros(4, 4)))  # fmt: skip
+    weights = look_at(model(diffusion, encoder, files.decoder))
+    shape = shape_of(weights)
+    assert shape is not None
+    assert shape.encoder_layers == 1
+    assert picture_flops(weights, shape, Work(64, 64, 1)) is not None
+
+
 def test_compute_follows_the_dimensions_in_the_files(hand_made_model: Path) -> None:
     weights = look_at(of(hand_made_model))
     shape = shape_of(weights)
@@ -150,6 +185,9 @@ def test_compute_of_a_checkpoint_is_that_of_its_family(tmp_path: Path) -> None:
     net = Unet((320, 640, 1280, 1280), (1, 1, 1, 0), 1, side=64, context_width=768)
     found = picture_flops(weights, shape_of(weights), Work(512, 512, 25, guided=True))
     assert found == pytest.approx(50 * unet_pass(net) + picture_decoder(512, 512))
+    weights = replace(weights, tiny=True)
+    found = picture_flops(weights, None, Work(512, 512, 25, guided=True))
+    assert found == pytest.approx(50 * unet_pass(net) + tiny_decoder(512, 512))
 
 
 @settings(max_examples=50)
@@ -160,6 +198,23 @@ def test_no_prompt_opens_a_file(noise: str, words: str) -> None:
     assert (found, loras) == (prompt, 0)
     assert "\0" not in prompt
     assert prompt.encode()
+
+
+_NATIVE_ORDER = re.compile(r"\\\(|(\(|\[|\\|:[+-]?[.\d]+\)|BREAK\b)")
+"""What the library takes for more than words, but for its escaped bracket; see painter."""
+
+
+@given(st.lists(st.sampled_from(["(", ")", "[", "]", "\\", ":", "1", ".", "-", "BREAK", "b", " "])))
+def test_no_prompt_weighs_its_words(parts: list[str]) -> None:
+    prompt = _plain("".join(parts))
+    assert not any(found[1] for found in _NATIVE_ORDER.finditer(prompt))
+
+
+def test_words_in_brackets_stay() -> None:
+    assert _plain(r"a clock (at 10:30) [dawn] \(o/ BREAK: TEA") == (
+        r"a clock \(at 10:30 ) \(dawn) /\(o/ Break: TEA"
+    )
+    assert _plain("BREAKFAST at 6:30, a red barn") == "BREAKFAST at 6:30, a red barn"
 
 
 def image(width: int, height: int) -> Array:
@@ -173,20 +228,29 @@ def test_what_is_sent_is_what_arrives() -> None:
     assert found == order
     assert all(map(np.array_equal, references, pictures))
     files = {"llm_path": Path("/a/caf\udce9\n")}
-    assert files_in(load_message(files, 2)) == files
+    message = load_message(files, 2)
+    assert (files_in(message), message["threads"]) == (files, 2)
 
 
 @pytest.mark.parametrize(
     "answer",
     [
-        {}, {"width_px": 2, "height_px": 2, "cpu_s": 1}, {"width_px": -1, "height_px": -4},
+        {}, {"width_px": 2, "height_px": 2}, {"width_px": -1, "height_px": -4},
         {"width_px": True, "height_px": 4}, {"width_px": 1 << 40, "height_px": 1 << 40},
-        {"width_px": 3, "height_px": 2, "paint_s": 1, "cpu_s": 1},
-        {"width_px": 2, "height_px": 2, "paint_s": -1, "cpu_s": 1},
+        {"width_px": 3, "height_px": 2, "paint_s": 1},
+        {"width_px": 2, "height_px": 2, "paint_s": -1},
+        {"width_px": 2, "height_px": 2, "paint_s": 10**400},
     ],
 )  # fmt: skip
 def test_nonsense_from_a_painter_is_no_picture(answer: dict[str, object]) -> None:
     with pytest.raises(BadMessage):
         painted_in(answer, bytes(12))
+
+
+@pytest.mark.parametrize("step", ["1", 0, True, 3, 10**400], ids=["1", "0", "yes", "3", "many"])
+def test_nonsense_from_a_painter_is_no_step(step: object) -> None:
     with pytest.raises(BadMessage):
-        steps_in(answer | {"step": "1", "of": 2})
+        steps_in({"step": step, "of": 2})
+    with pytest.raises(BadMessage):
+        steps_in({"step": 1, "of": 10**400})
+    assert steps_in({"step": 1, "of": 2}) == (1, 2)

@@ -248,7 +248,8 @@ def test_what_nobody_answered_is_asked_again_only_when_told_to(place: Place) -> 
     place.make(measured=False, retry=True)
     assert place.asked == ["s01, variation 3"]
     assert place.folder.read_made().find("s01", 2) == lost
-    place.make(measured=False, retry=True)
+    assert place.make(measured=False, retry=True).exit_code == 0, "nothing is missing any more"
+    assert place.make(measured=False).exit_code == 0
     assert len(place.asked) == 1
 
 
@@ -359,6 +360,16 @@ def test_what_nobody_answered_counts_as_its_worst_case(place: Place) -> None:
     assert (lost.cost_usd, lost.cost_from) == (None, "unknown")
 
 
+@pytest.mark.usefixtures("home")
+def test_what_failed_and_may_have_been_paid_for_stays_in_the_record(place: Place) -> None:
+    options = REMOTE | {"max_usd": Decimal(1)}
+    (lost,) = place.make(brush=paid(place, {2: refuses}), options=options, measured=False).failed
+    assert (lost.cost_usd, lost.cost_from) == (None, "unknown")
+    place.make(brush=paid(place), options=options, measured=False)
+    assert place.asked[4:] == ["s02, variation 3"]
+    assert place.folder.read_made().find("s02", 1) == lost
+
+
 def test_a_picture_of_unknown_price_is_paid_for_unless_it_is_made_here(place: Place) -> None:
     elsewhere = replace(PAID, base_url="https://example.org/v1", host="example.org")
     brush = Brush(place.log, ref=elsewhere, work="network")
@@ -412,6 +423,21 @@ def test_a_run_that_is_killed_goes_on(tmp_path: Path, fail_at: str) -> None:
     place = Place(tmp_path)
     (tmp_path / "state").mkdir()
     check_kill(place, tmp_path / "state", fail_at)
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_takes_no_older_baseline_for_the_new_one(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    (tmp_path / "state").mkdir()
+    assert once(place, tmp_path / "state").code == 0
+    plan = place.folder.read_plan()
+    place.folder.write_plan(replace(plan, scenes=(scene(1, "A different thing."), plan.scenes[1])))
+    place.log.unlink()
+    third = "broll.picture.before@3=kill"  # after the scene's two variations
+    assert once(place, tmp_path / "state", third).killed
+    assert place.asked[-1] == BASELINES[0]
+    assert once(place, tmp_path / "state").code == 0
+    assert place.asked[-2:] == [BASELINES[0]] * 2, "it was not there"
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from models.text_gguf import text_gguf
 from reasoner.asked import size, talk
-from reasoner.factory import bundle, cues
+from reasoner.factory import bundle, cues, footage, slide
 from reasoner.writers import rows
 from scripted_provider import fails, says
 
@@ -284,6 +284,20 @@ def test_a_video_that_tells_nothing_has_no_scenes_and_no_model_is_asked(packed: 
     assert told.calls == []
     assert told.value.scenes == ()
     assert [one.code for one in told.notices] == ["broll-none"]
+
+
+def test_what_only_stands_on_the_screen_is_no_scene_by_rule() -> None:
+    credits_ = [slide("The Peach Open Movie Project", "presents"), footage(), footage(1),
+                slide("Written by a Studio", "and its friends")]  # fmt: skip
+    silent = bundle(credits_, (), audio=False)
+    assert Ground(silent, summed_up(silent)).claims or summed_up(silent).chapters
+    told = through(planned(silent), LITE)
+    assert told.value.scenes == ()
+    assert [one.code for one in told.notices] == ["broll-none"]
+    spoken = bundle(credits_, cues("The mill stands by the river since 1840."))
+    found = through(planned(spoken), LITE).value.scenes
+    assert found
+    assert all("s1" in one.evidence for one in found)
 
 
 def test_a_part_of_a_video_gets_scenes_of_that_part() -> None:

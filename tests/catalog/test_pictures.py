@@ -103,8 +103,12 @@ def test_steps_and_guidance_follow_from_the_tensors(folder: Path) -> None:
     assert (found(folder).steps, found(folder).guidance) == (4, 1.0)
     (folder / "b.gguf").write_bytes(gguf({**DIFFUSION, "guidance_in.in_layer.weight": (4, 4)}))
     assert (found(folder).steps, found(folder).guidance) == (20, 1.0)
-    (folder / "b.gguf").write_bytes(gguf({"joint_blocks.0.x": (4, 4)}))
-    assert (found(folder).steps, found(folder).guidance) == (20, 7.0)
+    for name, usual in (
+        ("joint_blocks.0.x", (20, 7.0)), ("transformer_blocks.0.img_mod.1.weight", (20, 2.5)),
+        ("model.diffusion_model.cap_embedder.0.weight", (8, 1.0)),
+    ):  # fmt: skip
+        (folder / "b.gguf").write_bytes(gguf({name: (4, 4)}))
+        assert (found(folder).steps, found(folder).guidance) == usual
 
 
 def test_the_text_encoder_of_t5_is_no_autoencoder(folder: Path) -> None:
@@ -128,6 +132,7 @@ def test_what_is_not_there_or_no_weights(tmp_path: Path) -> None:
     assert "holds no diffusion weights" in refused(tmp_path).message
     os.mkfifo(tmp_path / "pipe.safetensors")
     assert "is no file" in refused(tmp_path / "pipe.safetensors").message
+    assert "cannot be read: File name too long" in refused(tmp_path / ("x" * 300)).message
     (tmp_path / "short.safetensors").write_bytes(safetensors(DIFFUSION)[:60])
     assert "it ends within its header" in refused(tmp_path / "short.safetensors").message
     with pytest.raises(BackendMissing, match="no model called flux2-klien"):

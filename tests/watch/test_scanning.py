@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from vidsum.broll.folder import BrollFolder
 from vidsum.config import Options
 from vidsum.watch.holding import hold
 from vidsum.watch.scanning import Scan, folders, scan
@@ -133,6 +134,18 @@ def test_the_output_folder_inside_is_passed_over(tmp_path: Path) -> None:
     assert found(tmp_path, output=tmp_path / "out") == ["a.mp4"]
     assert found(tmp_path, output=tmp_path) == ["a.mp4", "out/b.mp4", "out/c/d.mp4"]
     assert found(tmp_path, output=tmp_path / "none") == ["a.mp4", "out/b.mp4", "out/c/d.mp4"]
+
+
+def test_clips_that_were_generated_are_no_videos_of_the_users(tmp_path: Path) -> None:
+    put(tmp_path, "talk.mp4", "my.broll/rushes.mp4")
+    for name in ("talk.broll", "of my own"):
+        folder = BrollFolder(tmp_path / name)
+        folder.create()
+        with folder.hold():
+            put(folder.path, "finished/s01-v1.mp4")
+    assert found(tmp_path) == ["my.broll/rushes.mp4", "talk.mp4"]
+    assert look(tmp_path).passed == 2
+    assert set(folders(tmp_path, follow_links=False)) == {tmp_path, tmp_path / "my.broll"}
 
 
 def test_a_sentinel_is_waited_for_and_a_file_without_one_is_not_gone(tmp_path: Path) -> None:

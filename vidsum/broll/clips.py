@@ -10,7 +10,7 @@ import io
 import json
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from vidsum.backends import served
 from vidsum.backends.connection import Connection
 from vidsum.backends.keys import without_key
+from vidsum.backends.providers import endpoint
 from vidsum.backends.refusals import Refusal
 from vidsum.backends.retrying import Retrying
 from vidsum.broll import sizes, upscaling
@@ -31,7 +32,7 @@ from vidsum.costs.calls import OpenCall
 from vidsum.costs.opening import price_book
 from vidsum.costs.tally import Tally
 from vidsum.data import Image, Quantities
-from vidsum.errors import BackendFailed, OptionError, RequestFailed
+from vidsum.errors import BackendFailed, MediaError, OptionError, RequestFailed
 from vidsum.media.process import Decoder
 from vidsum.outputs import write_with
 from vidsum.wording import escaped, safe
@@ -43,6 +44,7 @@ _RAW_HEADER: Final = "X-Stainless-Raw-Response"
 """Has the SDK hand over an answer as it is; its own ``with_raw_response`` sets the same."""
 _JOB: Final = re.compile(r"[\w.-]{1,200}", re.ASCII)
 _WORKING: Final = ("queued", "in_progress", "processing", "pending")
+_JOB_HINT: Final = "Run it again later: the job is looked at again, and nothing is asked for anew."
 _PAID_HINT: Final = "It may have been paid for and is not asked for again by itself."
 
 
@@ -79,6 +81,10 @@ class MadeClip:
     cost_from: str
 
 
+class NoClip(RequestFailed):
+    """A job has ended without a clip: to look at it again is of no use."""
+
+
 def asked_for(request: ClipRequest) -> tuple[int, int, int]:
     """Return the width, height and whole seconds that a model is asked for: sides are even.
 
@@ -86,6 +92,10 @@ def asked_for(request: ClipRequest) -> tuple[int, int, int]:
     """
     width, height = request.width_px // 2 * 2, request.height_px // 2 * 2
     return width, height, max(1, round(request.seconds))
+
+
+def _nobody(job: str) -> None:
+    """Nobody wants to know."""
 
 
 class RemoteClips:
@@ -106,12 +116,21 @@ class RemoteClips:
         self._connection: Connection | None = None
         self._over = Event()
 
+    @property
+    def identity(self) -> str:
+        """Host, path and model. Raises: OptionError."""
+        address = endpoint(self._options.api_for("image")).base_url.partition("://")[2]
+        return escaped(f"{address} {self.model}")
+
     def make(
-        self, request: ClipRequest, path: Path, marks: Marks, *, capped: bool, confirmed: bool
-    ) -> MadeClip:
+        self, request: ClipRequest, path: Path, marks: Marks, *, capped: bool, confirmed: bool,
+        job: str = "", begun: Callable[[str], None] = _nobody,
+    ) -> MadeClip:  # fmt: skip
         """Have a clip made and write it to a file, whole or not at all.
 
         ``capped``: the run has a cap on money; ``confirmed``: the user said yes to the price.
+        ``job``: one that was begun before for the same request is watched and fetched, which costs
+        nothing more; ``begun`` is told a new one's.
         Raises: OptionError without these, RequestFailed, Unanswered, BackendFailed,
         BackendMissing, BudgetReached, OutputError, MediaError for what is no video.
         """
@@ -121,20 +140,26 @@ class RemoteClips:
         if not confirmed:
             raise OptionError("A clip by a model was not confirmed.", "Nothing was asked for.")
         started_s = time.monotonic()
-        connection = self._open()
+        connection, until_s = self._open(), started_s + self._patience_s
         width, height, seconds = asked_for(request)
         most = Quantities(calls=1, video_s=float(seconds), pixels=width * height)
         prices = price_book()  # one that is not valid is found out before
-        with self.tally.open(connection.model, most) as call:
-            job = self._asked(connection, request, call, (width, height, seconds))
-            self._awaited(connection, request, call, job, started_s + self._patience_s)
-            call.settle(most, "estimated")
+        if job:
+            if not _is_job(job):  # somebody's made.json
+                raise OptionError(f"{escaped(job)} is no job of a provider.")
+            self._awaited(connection, request, job, until_s)
+        else:
+            with self.tally.open(connection.model, most) as call:  # left by an error: failed
+                job = self._asked(connection, request, call, (width, height, seconds))
+                begun(job)
+                self._awaited(connection, request, job, until_s)
+                call.settle(most, "estimated")
         price = prices.price(connection.model, most)
         info, marked = self._fetched(connection, job, path, marks)
         video = info.video
+        assert video is not None  # what has none is not kept
         return MadeClip(
-            job, info.duration_s, video.width_px if video else 0,
-            video.height_px if video else 0, video.fps if video else None, marked,
+            job, info.duration_s, video.width_px, video.height_px, video.fps, marked,
             time.monotonic() - started_s, None if price is None else dollars(price.usd_nano),
             "unknown" if price is None else "estimated",
         )  # fmt: skip
@@ -186,34 +211,34 @@ class RemoteClips:
             exc.__context__ = None  # the SDK's error quotes the prompt
             raise exc from None
         job = body.get("id")
-        if not isinstance(job, str) or not _JOB.fullmatch(job) or not job.strip("."):
+        if not isinstance(job, str) or not _is_job(job):
             raise Unanswered(f"{self._called} took the request and named no job.", _PAID_HINT)
         return job
 
     def _awaited(
-        self, connection: Connection, request: ClipRequest, call: OpenCall, job: str, until_s: float
+        self, connection: Connection, request: ClipRequest, job: str, until_s: float
     ) -> None:
-        """Wait until a job is done. Raises: RequestFailed, Unanswered."""
+        """Wait until a job is done. Raises: RequestFailed, Unanswered.
+
+        Whether one that failed is free is for its provider to say.
+        """
         while True:
             try:
                 body = self._looked_at(connection, job)
             except BackendFailed as exc:
-                call.fail(type(exc).__name__)
                 raise Unanswered(f"The job {job} at {self._called} is out of sight: {exc.message}",
-                                 _PAID_HINT) from exc  # fmt: skip
+                                 _JOB_HINT) from exc  # fmt: skip
             status = body.get("status")
             if status == "completed":
                 return
             if status not in _WORKING:
-                call.fail("job failed")  # whether that is free is for the provider to say
                 said = without_echo(_reason(body), request.prompt).rstrip(" .:")
-                raise RequestFailed(f"{self._called} made no clip{said}.",
-                                    "Its content filter may have refused it.")  # fmt: skip
+                raise NoClip(f"{self._called} made no clip{said}.",
+                             "Its content filter may have refused it.")  # fmt: skip
             left_s = until_s - time.monotonic()
             if left_s <= 0 or self._over.wait(min(self._poll_s, left_s)):
-                call.fail("timeout")
                 raise Unanswered(f"The job {job} at {self._called} was not done in time.",
-                                 _PAID_HINT, kind="transient")  # fmt: skip
+                                 _JOB_HINT, kind="transient")  # fmt: skip
 
     def _looked_at(self, connection: Connection, job: str) -> Mapping[str, Any]:
         asked = connection.asked
@@ -243,6 +268,8 @@ class RemoteClips:
             file.flush()
             with Decoder(temporary) as decoder:  # in a process of its own: who knows what it is
                 found.append(decoder.probe())
+            if found[0].video is None:
+                raise MediaError(f"What came for the job {job} has no picture in it.")
             if not signed:
                 file.write(xmp_box(marks))
 
@@ -258,6 +285,10 @@ class RemoteClips:
         if self._connection is None:
             self._connection = served.connect(self._options, "image", retrying=self._retrying)
         return self._connection
+
+
+def _is_job(job: str) -> bool:
+    return _JOB.fullmatch(job) is not None and job.strip(".") != ""
 
 
 def _png(picture: Image, width_px: int, height_px: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vidsum.broll.editlists import edit_list
 from vidsum.broll.finalcut import final_cut_xml
 from vidsum.broll.timelines import AI_GENERATED, Layout, Placed, lay_out, worded
-from vidsum.errors import BackendMissing, OptionError
+from vidsum.errors import BackendFailed, BackendMissing, MediaError, OptionError
 from vidsum.outputs import result_name, write_whole
 from vidsum.wording import escaped
 
@@ -42,26 +42,40 @@ def export(
     formats: Sequence[str] = ("otio", "fcpxml", "xml", "edl"),
     *,
     start: str = "",
-    sound: bool = True,
+    sound: bool | None = None,
 ) -> Exported:
     """Write the picks' timeline into the folder ``exports``, whole, once for each of ``formats``.
 
     ``start`` is the time code of the source's first frame where it has one, ``sound`` whether the
-    source is heard; neither is looked up here. All formats are made before the first is written.
+    source is heard; None: it is looked up. All formats are made before the first is written.
 
-    Raises: OptionError when nothing is picked, a pick is not finished, its file is gone, or a
-    format is not known; BackendMissing; OutputError.
+    Raises: OptionError when nothing is picked, a pick is not finished, its file is gone, a format
+    or the source is not known, or ``start`` is no time code; BackendMissing; OutputError.
     """
     for unknown in (form for form in formats if form not in _WRITERS):
         raise OptionError(f"There is no export format {escaped(unknown)}.",
                           f"Known: {', '.join(_WRITERS)}.")  # fmt: skip
-    layout = lay_out(folder, plan, variations, picks, shots, video, start=start, sound=sound)
+    if not video.name:
+        raise OptionError("The plan does not say which video it is of.", "Name it: --video FILE.")
+    layout = lay_out(folder, plan, variations, picks, shots, video, start=start,
+                     sound=_is_heard(video) if sound is None else sound)  # fmt: skip
     texts = {form: _WRITERS[form](layout) for form in formats}
     files = []
     for form, text in texts.items():
         files.append(folder / FOLDER / result_name(video, form, set()))
         write_whole(files[-1], text)
     return Exported(tuple(files), layout.notes)
+
+
+def _is_heard(video: Path) -> bool:
+    """Say whether a source has sound; one that cannot be looked at counts as having some."""
+    from vidsum.media.process import Decoder
+
+    try:
+        with Decoder(video) as decoder:
+            return bool(decoder.probe().audio)
+    except (MediaError, BackendFailed):
+        return True
 
 
 def _otio(layout: Layout) -> str:

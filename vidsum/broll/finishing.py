@@ -12,17 +12,18 @@ from vidsum.broll.marking import Marks, write_png
 from vidsum.broll.orders import chosen
 from vidsum.costs.meter import WHOLE_PROCESS
 from vidsum.data import FinishedShot, Saving
-from vidsum.errors import OptionError, RequestFailed
+from vidsum.errors import OptionError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.failpoints import failpoint
 from vidsum.pipeline.run import Run
-from vidsum.wording import number
+from vidsum.wording import escaped, number
 
 if TYPE_CHECKING:
     from vidsum.broll.clips import RemoteClips
+    from vidsum.broll.filming import FilmWish
     from vidsum.broll.signing import Credentials
     from vidsum.broll.upscaling import Upscaler
-    from vidsum.data import Image, Scene, Variation
+    from vidsum.data import BrollPlan, Image, Scene, Variation
 
 LONGEST_S: Final = 8.0
 """A still that moves gets dull after so long; a scene that lasts longer gets a clip of this."""
@@ -46,8 +47,9 @@ class Finish:
 
     ``upscale`` False leaves the size as it was made, in the source's shape. ``clips``: a picture
     that is moved over, a clip by a video model (``films`` makes it, under a cap and after the user
-    has said yes), or none. ``seconds`` of a clip: as long as the scene by default, at most 8.
-    ``retry``: a clip that nobody answered is asked for again. ``credentials`` sign the files.
+    has said yes to :func:`to_film`), or none. ``seconds`` of a clip: as long as the scene by
+    default, at most 8. ``retry``: a clip that nobody answered is asked for again. ``credentials``
+    sign the files.
     """
 
     upscale: bool = True
@@ -93,6 +95,72 @@ def finish(
         return _Finisher(run, folder, how).finish(picks)
 
 
+def to_film(
+    folder: BrollFolder, how: Finish, scenes: Collection[str] | None = None
+) -> list[tuple[int, int, int]]:
+    """Return the width, height and seconds of each clip that a model would be asked for.
+
+    Those that are there, or whose jobs are known, are none of them. Raises: OptionError.
+    """
+    from vidsum.broll.clips import asked_for
+    from vidsum.broll.filming import to_do
+
+    picks, made = to_finish(folder, scenes), folder.read_made()
+    plan = folder.read_plan()
+    asked = []
+    for scene, one in picks:
+        source = folder.picture(one.file)
+        if source is None:
+            raise _unreadable(one)
+        wish = _film_wish(how, scene, one, source, _size(plan, how, source), source)
+        if wish is not None and to_do(folder, made.film(wish.key), retry=how.retry) == "ask":
+            asked.append(asked_for(wish.request))
+    return asked
+
+
+def _film_wish(
+    how: Finish, scene: Scene, one: Variation, source: Image, size: tuple[int, int], image: Image
+) -> FilmWish | None:
+    """Return the wish for a pick's clip by a model; None where nobody makes any.
+
+    ``image`` is what it is to begin with: ``source``, in its shape and size.
+    """
+    from vidsum.broll.clips import ClipRequest
+    from vidsum.broll.filming import wish_for
+
+    if how.clips != "ai" or how.films is None:
+        return None
+    # A seed is the picture's, and the video model knows none.
+    marks = replace(_marks(scene, one), model=how.films.model, engine="remote", seed=None)
+    request = ClipRequest(marks.prompt, image, *size, how.clip_s(scene))
+    return wish_for(how.films, request, source, marks, _stem(scene, one))
+
+
+def _marks(scene: Scene, one: Variation) -> Marks:
+    return Marks(prompt=one.prompt, model=one.model, engine=one.engine, scene=scene.id,
+                 seed=one.seed)  # fmt: skip
+
+
+def _stem(scene: Scene, one: Variation) -> str:
+    """Return how the names of a pick's files begin. Raises: OptionError."""
+    return f"finished/{checked_id(scene.id)}-v{one.number}"
+
+
+def _size(plan: BrollPlan, how: Finish, source: Image) -> tuple[int, int]:
+    """Return the width and height that a picture is brought to."""
+    whole = (plan.width_px, plan.height_px)
+    whole = whole if all(whole) else sizes.UNKNOWN
+    if how.upscale:
+        return whole
+    height, width = sizes.fit(source, *whole).shape[:2]
+    return width, height
+
+
+def _unreadable(one: Variation) -> OptionError:
+    return OptionError(f"The picture {escaped(one.file)} that was picked cannot be read.",
+                       "vidsum broll make makes it anew, or pick another one.")  # fmt: skip
+
+
 class _Finisher:
     def __init__(self, run: Run, folder: BrollFolder, how: Finish) -> None:
         self._run, self._folder, self._how = run, folder, how
@@ -101,6 +169,8 @@ class _Finisher:
 
     def finish(self, picks: list[tuple[Scene, Variation]]) -> FinishReport:
         """Finish them one after the other; each is kept at once."""
+        if self._how.films is not None:
+            self._run.on_stop(self._how.films.close)
         finished: list[FinishedShot] = []
         kept: list[FinishedShot] = []
         self._run.listen(StageStarted(_SHOWN, "pictures", len(picks)))
@@ -110,12 +180,19 @@ class _Finisher:
                 finished.append(self._one(scene, one))
             else:
                 kept.append(known)
+                self._tell_given_up(known)
             self._run.listen(StageAdvanced(_SHOWN, done, len(picks)))
         if kept:
             told = f"{number(len(kept))} finished by an earlier run"
             self._run.meter.saved("upscale", "image_gen", Saving("cache", told))
         self._run.listen(StageFinished(_SHOWN, f"{number(len(finished))} new"))
         return FinishReport(tuple(finished), tuple(kept))
+
+    def _tell_given_up(self, known: FinishedShot) -> None:
+        if known.error and self._how.clips == "ai":
+            from vidsum.broll.filming import tell_given_up
+
+            tell_given_up(self._run, known.scene, known.error)
 
     def _there(self, scene: Scene, one: Variation) -> FinishedShot | None:
         """Return a shot that is finished in this very way, its files being there."""
@@ -124,19 +201,32 @@ class _Finisher:
             return None
         if self._how.credentials is not None and not known.signed:
             return None
-        return known if self._same_clip(scene, known) else None
+        return known if self._same_clip(scene, one, known) else None
 
-    def _same_clip(self, scene: Scene, known: FinishedShot) -> bool:
+    def _same_clip(self, scene: Scene, one: Variation, known: FinishedShot) -> bool:
         if self._how.clips == "none":
             return True
-        if self._how.clips == "ai" and known.clip_from == "ai" and known.error:
-            return not self._how.retry  # it may have been paid for
-        if known.clip_from != self._how.clips or not self._folder.place(known.clip).is_file():
+        if known.clip_from != self._how.clips:
             return False
         if self._how.clips == "ai":
-            return True
+            return self._same_film(scene, one, known)
+        if not self._folder.place(known.clip).is_file():
+            return False
         frames = max(1, round(self._how.clip_s(scene) * self._rate))
         return known.clip_s == float(frames / self._rate) and known.fps == float(self._rate)
+
+    def _same_film(self, scene: Scene, one: Variation, known: FinishedShot) -> bool:
+        from vidsum.broll.filming import to_do
+
+        source = self._folder.picture(one.file)
+        if source is None:
+            return False
+        size = known.width_px, known.height_px
+        wish = _film_wish(self._how, scene, one, source, size, source)
+        film = None if wish is None else self._made.film(wish.key)
+        if film is None or to_do(self._folder, film, retry=self._how.retry) != "nothing":
+            return False
+        return known.clip == (film.file if film.state == "made" else "")
 
     def _same_picture(self, known: FinishedShot, one: Variation) -> bool:
         image, source = self._folder.picture(known.file), self._folder.picture(one.file)
@@ -144,17 +234,15 @@ class _Finisher:
         if image is None or source is None or known.upscaled_by not in ("", by):
             return False
         height, width = image.shape[:2]
-        return (width, height) == self._size(source)
+        return (width, height) == _size(self._plan, self._how, source)
 
     def _one(self, scene: Scene, one: Variation) -> FinishedShot:
         """Finish one pick. Raises: OptionError, OutputError, BackendMissing, BackendFailed."""
         source = self._folder.picture(one.file)
         if source is None:
-            raise OptionError(f"The picture {one.file} that was picked cannot be read.",
-                              "vidsum broll make makes it anew, or pick another one.")  # fmt: skip
-        name = f"finished/{checked_id(scene.id)}-v{one.number}"
-        marks = Marks(prompt=one.prompt, model=one.model, engine=one.engine, scene=scene.id,
-                      seed=one.seed)  # fmt: skip
+            raise _unreadable(one)
+        name, marks = _stem(scene, one), _marks(scene, one)
+        self._unsign(scene)
         with self._run.meter.stage("upscale", "image_gen", "vidsum", WHOLE_PROCESS) as account:
             sized = self._sized(source)
             failpoint("broll.finished.before")
@@ -164,26 +252,19 @@ class _Finisher:
         shot = FinishedShot(scene.id, one.number, f"{name}.png", width, height, sized.upscaled_by)
         if self._how.clips == "kenburns":
             shot = self._moved(scene, shot, sized.image, marks)
-        elif self._how.films is not None:
-            shot = self._filmed(scene, shot, sized.image, marks, self._how.films)
+        elif self._how.clips == "ai":
+            size = shot.width_px, shot.height_px
+            wish = _film_wish(self._how, scene, one, source, size, sized.image)
+            shot = shot if wish is None else self._filmed(shot, wish)
         shot = self._signed(shot)
-        self._made = self._made.with_finished(shot)
+        self._made = self._folder.read_made().with_finished(shot)  # clips were written down there
         self._folder.write_made(self._made)
         failpoint("broll.finished.after")
         return shot
 
-    def _size(self, source: Image) -> tuple[int, int]:
-        """Return the width and height that a picture is brought to."""
-        whole = (self._plan.width_px, self._plan.height_px)
-        whole = whole if all(whole) else sizes.UNKNOWN
-        if self._how.upscale:
-            return whole
-        height, width = sizes.fit(source, *whole).shape[:2]
-        return width, height
-
     def _sized(self, source: Image) -> upscaling.Sized:
         """Return a picture cut to the source's shape, and in its size."""
-        width, height = self._size(source)
+        width, height = _size(self._plan, self._how, source)
         cut = sizes.fit(source, width, height)
         return upscaling.bring_to(cut, width, height, self._how.upscaler)
 
@@ -199,41 +280,37 @@ class _Finisher:
         return replace(shot, clip=name, clip_from="kenburns", clip_s=clip.seconds,
                        fps=float(clip.fps))  # fmt: skip
 
-    def _filmed(
-        self, scene: Scene, shot: FinishedShot, image: Image, marks: Marks, films: RemoteClips
-    ) -> FinishedShot:
+    def _filmed(self, shot: FinishedShot, wish: FilmWish) -> FinishedShot:
         """Return a shot with a clip by a model, or with why there is none.
 
         Raises: BackendFailed when none will do, BudgetReached, OptionError, OutputError.
         """
-        from vidsum.broll.clips import ClipRequest
+        from vidsum.broll.filming import filmed
 
-        name = f"{shot.file.removesuffix('.png')}-ai.mp4"
-        request = ClipRequest(marks.prompt, image, shot.width_px, shot.height_px,
-                              self._how.clip_s(scene))  # fmt: skip
-        shot = replace(shot, clip_from="ai", cost_usd=None, cost_from="unknown")
-        with self._run.meter.stage("film", "video_gen", "remote") as account:
-            films.tally.bind(account)
-            account.reason = f"B-roll {scene.id}, clip"
-            try:
-                made = films.make(request, self._folder.place(name), marks,
-                                  capped=self._run.meter.budget.caps.money,
-                                  confirmed=True)  # fmt: skip
-            except RequestFailed as exc:
-                self._run.note("broll-clip", f"{scene.id} has no clip: {exc.message} {exc.hint}",
-                               partial=True)  # fmt: skip
-                return replace(shot, error=exc.message)
-            finally:
-                account.add(**films.tally.counts)
-        return replace(shot, clip=name, clip_s=made.seconds, fps=made.fps, cost_usd=made.cost_usd,
-                       cost_from=made.cost_from)  # fmt: skip
+        assert self._how.films is not None
+        film = filmed(self._run, self._folder, self._how.films, wish, retry=self._how.retry)
+        shot = replace(shot, clip_from="ai", cost_usd=film.cost_usd, cost_from=film.cost_from)
+        if film.state != "made":
+            return replace(shot, error=film.error)
+        return replace(shot, clip=film.file, clip_s=film.seconds, fps=film.fps)
+
+    def _unsign(self, scene: Scene) -> None:
+        """Take note that a shot that is about to be replaced is not signed for now."""
+        known = finished_of(self._made, scene.id)
+        if known is not None and known.signed:
+            self._made = self._made.with_finished(replace(known, signed=False))
+            self._folder.write_made(self._made)
 
     def _signed(self, shot: FinishedShot) -> FinishedShot:
-        """Return a shot whose files are signed. Raises: as signing.sign."""
+        """Return a shot whose files are signed. Raises: as signing.sign.
+
+        A clip that its provider, or an earlier run, has signed stays as it is.
+        """
         if self._how.credentials is None:
             return shot
-        from vidsum.broll.signing import sign
+        from vidsum.broll.signing import is_signed, sign
 
-        for name in filter(None, (shot.file, shot.clip if shot.clip_from != "ai" else "")):
-            sign(self._folder.place(name), self._how.credentials)
+        for place in map(self._folder.place, filter(None, (shot.file, shot.clip))):
+            if not is_signed(place):
+                sign(place, self._how.credentials)
         return replace(shot, signed=True)

@@ -11,6 +11,7 @@ from vidsum.broll.askscenes import LONGEST_BRIEF, ScenePoint, ScenesForm
 from vidsum.data import Bundle, Claim, Scene, Summary, TimelineEntry
 from vidsum.reasoner.citations import ids_in, seconds, uncited
 from vidsum.reasoner.covering import Span
+from vidsum.reasoner.scenes import BUILT_IN, MEASURED
 from vidsum.reasoner.wording import shortened
 from vidsum.wording import json_line, safe
 
@@ -77,6 +78,13 @@ class Ground:
         head = json_line({"title": summary.title, "overview": summary.overview})
         return [head, *(json_line({"from": round(start_s), "to": round(end_s)} | told)
                         for start_s, end_s, told in parts)]  # fmt: skip
+
+
+def depicts(entry: TimelineEntry) -> bool:
+    """Tell whether an entry may be pictured: it was said, or a model describes what it saw."""
+    if entry.kind == "caption":
+        return entry.source not in (BUILT_IN, MEASURED)
+    return entry.kind == "speech"
 
 
 def grounded(

@@ -31,7 +31,7 @@ LEAST_GAIN: Final = 1.0
 NEAR: Final = 3.0
 """What is as near to its references as two frames of one shot has no way to go."""
 _ANCHOR: Final = re.compile(r"anchors/[A-Za-z0-9_-]{1,64}\.png")
-_AGAIN: Final = "vidsum broll plan VIDEO makes the look book anew."
+_AGAIN: Final = "vidsum broll plan VIDEO --replace makes plan and look book anew."
 
 
 def make_look(run: Run, evidence: Evidence, folder: Path) -> LookBook:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
-from vidsum.data import FinishedShot, Variation
+from vidsum.data import FinishedShot, Variation, VariationState
 from vidsum.errors import OptionError, OutputError
 from vidsum.failpoints import failpoint
 from vidsum.outputs import write_whole
@@ -24,6 +24,27 @@ _MOVE: Final = ("Repair it, or move it away: the pictures in images/ stay, but a
                 "again.")  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Film:
+    """A clip that a video model was asked for. ``key``: what it was asked for with.
+
+    ``unknown`` from before it is asked for until its file is there: a run that is killed in
+    between may have paid for it. ``job`` is what its provider calls it, "" where it has not said;
+    ``file`` a name in the folder. ``seconds`` and ``fps`` None: not known. ``cost_usd`` as in
+    :class:`Variation`. ``error`` says why there is no clip.
+    """
+
+    key: str
+    state: VariationState
+    file: str
+    job: str = ""
+    seconds: float | None = None
+    fps: float | None = None
+    cost_usd: str | None = None
+    cost_from: str = "unknown"
+    error: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Made:
     """What a B-roll folder holds.
@@ -31,7 +52,8 @@ class Made:
     ``picks`` has a number a scene, None where the user wants none of its pictures; a scene about
     which nobody decided is not there. ``baselines`` are pictures made without references, to
     measure what references do: number 0, never shown, never picked. ``pending`` is a picture that
-    was paid for and was about to be written when this was.
+    was paid for and was about to be written when this was. ``films`` are clips by a model: each
+    is paid for once, whatever becomes of the shot that it was asked for.
     """
 
     variations: tuple[Variation, ...] = ()
@@ -39,6 +61,7 @@ class Made:
     finished: tuple[FinishedShot, ...] = ()
     baselines: tuple[Variation, ...] = ()
     pending: Variation | None = None
+    films: tuple[Film, ...] = ()
 
     @property
     def picked(self) -> Mapping[str, int]:
@@ -58,6 +81,10 @@ class Made:
         """Return what a scene looks like without references; None where nobody tried."""
         return next((one for one in self.baselines if one.scene == scene), None)
 
+    def film(self, key: str) -> Film | None:
+        """Return what became of a clip by a model; None where nobody asked for it."""
+        return next((one for one in self.films if one.key == key), None)
+
     def with_variation(self, new: Variation) -> Made:
         """Return the same with a variation in the place of that of the same number."""
         if new.number == 0:
@@ -68,6 +95,11 @@ class Made:
         """Return the same with a finished shot in the place of that of the same scene."""
         others = tuple(one for one in self.finished if one.scene != new.scene)
         return replace(self, finished=(*others, new))
+
+    def with_film(self, key: str, new: Film | None) -> Made:
+        """Return the same with what became of a clip; None: it was never asked for."""
+        others = tuple(one for one in self.films if one.key != key)
+        return replace(self, films=others if new is None else (*others, new))
 
 
 def _put(every: Iterable[Variation], new: Variation) -> tuple[Variation, ...]:
@@ -122,6 +154,7 @@ def _check_files(path: Path, found: Made) -> None:
     names = [one.file for one in (*found.variations, *found.baselines, *pending)]
     names += [one.file for one in found.finished]
     names += [one.clip for one in found.finished]
+    names += [one.file for one in found.films]
     for name in filter(None, names):
         if not is_inside(name):
             raise OptionError(f"{shown(path)} is damaged: {escaped(name)} leads out of its folder.",

@@ -18,7 +18,13 @@ from vidsum.costs.budget import NANO, dollars
 from vidsum.costs.meter import WHOLE_PROCESS, StageMeter
 from vidsum.costs.totals import total
 from vidsum.data import Saving, Variation, VariationState
-from vidsum.errors import BackendFailed, BackendMissing, BudgetReached, RequestFailed
+from vidsum.errors import (
+    BackendFailed,
+    BackendMissing,
+    BudgetReached,
+    OutputError,
+    RequestFailed,
+)
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.failpoints import failpoint
 from vidsum.pipeline.run import Run
@@ -140,6 +146,7 @@ class Maker:
 
         What it cost is written down before: a run that is killed in between has paid for it.
         """
+        self._remove(variation.file)
         self._studio.folder.write_made(replace(self.made, pending=variation))
         marks = Marks(prompt=variation.prompt, model=variation.model, engine=variation.engine,
                       scene=order.scene.id, seed=variation.seed)  # fmt: skip
@@ -147,6 +154,13 @@ class Maker:
         write_png(self._studio.folder.place(variation.file), image, marks)
         failpoint("broll.picture.after")
         self._keep(variation)
+
+    def _remove(self, name: str) -> None:
+        """Remove an older picture of a name: it is not to be taken for the one on its way."""
+        try:
+            self._studio.folder.place(name).unlink(missing_ok=True)
+        except OSError as exc:
+            raise OutputError(f"{name} cannot be replaced: {exc.strerror}.") from exc
 
     def _keep(self, variation: Variation) -> None:
         self.made = self.made.with_variation(variation)

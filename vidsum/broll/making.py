@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from vidsum.broll import effect, estimating
+from vidsum.broll import effect, estimating, rewriting
 from vidsum.broll.engines.protocol import ImageEngine
 from vidsum.broll.estimating import Itemised, Parts
 from vidsum.broll.folder import BrollFolder
 from vidsum.broll.made import Made
 from vidsum.broll.maker import Maker, book_kept
 from vidsum.broll.orders import Missing, Order, Ref, Studio, chosen, missing
-from vidsum.data import Scene, Variation
+from vidsum.data import BrollPlan, Scene, Variation
 from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, BudgetReached
 from vidsum.pipeline.run import Run
 
@@ -62,7 +62,7 @@ def make(
     folder.read_plan()  # before a lock is made in what is no such folder
     with folder.hold():
         folder.create()
-        studio = _studio(run, folder, engine, ref)
+        studio = _studio(run, folder, folder.read_plan(), engine, ref)
         made = promoted(folder, folder.read_made())
         wanted = chosen(studio.plan, scenes)
         lot = missing(studio, made, wanted, variations, retry=retry)
@@ -85,14 +85,23 @@ def estimate(
 ) -> Itemised:  # fmt: skip
     """Return what :func:`make` would cost with the same arguments; nothing is written.
 
-    Raises: OptionError, BackendMissing.
+    The prompts of scenes that have none yet are part of it. Raises: OptionError, BackendMissing.
     """
-    studio = _studio(run, folder, engine, ref)
+    plan = folder.read_plan()
+    bare = sum(not scene.prompt for scene in plan.scenes)
+    studio = _studio(run, folder, _with_templates(plan), engine, ref)
     made = _as_promoted(folder, folder.read_made())
     wanted = chosen(studio.plan, scenes)
     lot = missing(studio, made, wanted, variations, retry=retry)
     extra = effect.baselines(run, studio, made, wanted) if measured else ()
-    return _itemised(run, studio, wanted, lot, extra)
+    return _itemised(run, studio, wanted, lot, extra, prompts=bare)
+
+
+def _with_templates(plan: BrollPlan) -> BrollPlan:
+    """Return a plan in which every scene has a prompt, about as long as a model would write it."""
+    return replace(plan, scenes=tuple(
+        one if one.prompt else replace(one, prompt=rewriting.template(one)) for one in plan.scenes
+    ))  # fmt: skip
 
 
 def promoted(folder: BrollFolder, made: Made) -> Made:
@@ -111,18 +120,21 @@ def _as_promoted(folder: BrollFolder, made: Made) -> Made:
     return made.with_variation(made.pending) if there else replace(made, pending=None)
 
 
-def _studio(run: Run, folder: BrollFolder, engine: ImageEngine, ref: Ref) -> Studio:
-    return Studio(folder, folder.read_plan(), folder.read_look(), engine, ref,
-                  run.options.image_steps, run.options.image_side_px)  # fmt: skip
+def _studio(
+    run: Run, folder: BrollFolder, plan: BrollPlan, engine: ImageEngine, ref: Ref
+) -> Studio:  # fmt: skip
+    return Studio(folder, plan, folder.read_look(), engine, ref, run.options.image_steps,
+                  run.options.image_side_px)  # fmt: skip
 
 
 def _itemised(
-    run: Run, studio: Studio, scenes: Sequence[Scene], lot: Missing, extra: Sequence[Order]
+    run: Run, studio: Studio, scenes: Sequence[Scene], lot: Missing, extra: Sequence[Order],
+    prompts: int = 0,
 ) -> Itemised:  # fmt: skip
     orders = lot.orders or (studio.order(scenes[0], 1),)
     return estimating.itemise(run, studio.engine, Parts(
         picture=orders[0].request, baseline=studio.baseline(scenes[0]).request,
-        pictures=len(lot.orders), baselines=len(extra), kept=len(lot.kept),
+        pictures=len(lot.orders), baselines=len(extra), kept=len(lot.kept), prompts=prompts,
     ))  # fmt: skip
 
 

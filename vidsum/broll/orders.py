@@ -14,7 +14,7 @@ from vidsum.broll.keys import Wish, prompt_of, seed_of
 from vidsum.broll.made import Made
 from vidsum.errors import OptionError
 from vidsum.store.answers import picture_sha256
-from vidsum.wording import escaped
+from vidsum.wording import escaped, shown
 
 if TYPE_CHECKING:
     from vidsum.data import BrollPlan, Image, LookBook, Scene, Variation
@@ -58,7 +58,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """What is there already, what nobody knows the fate of, and what is to be made, in order."""
+    """What is there already, what is to be made, in order, and what nobody knows the fate of.
+
+    ``unknown`` ones stand in the place of a picture; those whose place another has are left out.
+    """
 
     kept: tuple[Variation, ...]
     unknown: tuple[Variation, ...]
@@ -84,6 +87,11 @@ class Studio:
 
     def __post_init__(self) -> None:
         """Refuse what would have to be dropped silently. Raises: OptionError."""
+        if self.ref == "auto" and self.look is None:
+            raise OptionError(
+                f"{shown(self.folder.path)} has no look book: nothing can steer its pictures.",
+                "vidsum broll plan VIDEO --replace makes one; --ref none goes without.",
+            )
         able = self.engine.capabilities
         if self._anchored and not able.most_references:
             raise OptionError(
@@ -139,7 +147,7 @@ class Studio:
             picture = self.folder.picture(name)
             if picture is None:
                 raise OptionError(f"The reference {escaped(name)} cannot be read.",
-                                  "vidsum broll plan makes the look book anew.")  # fmt: skip
+                                  "vidsum broll plan VIDEO --replace makes it anew.")  # fmt: skip
             self._loaded[name] = picture, picture_sha256(picture)
         return self._loaded[name]
 
@@ -169,12 +177,12 @@ class Studio:
 def chosen(plan: BrollPlan, scenes: Collection[str] | None) -> tuple[Scene, ...]:
     """Return the scenes of a plan that are asked for, None for all. Raises: OptionError."""
     known = [scene.id for scene in plan.scenes]
+    if not known:
+        raise OptionError("The plan has no scenes.", "Add some to plan.toml, or plan anew.")
     for wanted in scenes or ():
         if wanted not in known:
             raise OptionError(f"There is no scene {escaped(wanted)}.",
                               f"Scenes: {', '.join(known)}.")  # fmt: skip
-    if not known:
-        raise OptionError("The plan has no scenes.", "Add some to plan.toml, or plan anew.")
     return tuple(scene for scene in plan.scenes if scenes is None or scene.id in scenes)
 
 
@@ -195,7 +203,7 @@ def missing(
         one = _of_scene(studio, made, scene, variations, retry=retry)
         kept += one.kept
         unknown += one.unknown
-        there = len(one.kept) + (0 if retry else len(one.unknown))
+        there = len(one.kept) + len(one.unknown)
         ranked += [(there + rank, place, order) for rank, order in enumerate(one.orders)]
     ranked.sort(key=lambda entry: entry[:2])
     return Missing(tuple(kept), tuple(unknown), tuple(order for _, _, order in ranked))
@@ -216,9 +224,10 @@ def _of_scene(
             unknown.append(one)
         elif one.state == "made" and studio.folder.picture(one.file) is not None:
             kept.append(one)
-        elif one.state == "made" or one.wall_s is None:  # else the same would come out again
-            again.append(order)
-    wanted = variations - len(kept) - (0 if retry else len(unknown))
+        elif one.state == "made" or (one.wall_s is None and one.cost_usd == "0"):
+            again.append(order)  # not what came out wrong: the same would; nor what has its price
+    unknown = [] if retry else unknown[: max(0, variations - len(kept))]
+    wanted = variations - len(kept) - len(unknown)
     orders = again[: max(0, wanted)]
     # A file that nobody wrote down may be somebody's: nothing is written over it.
     taken = {*(one.number for one in made.of(scene.id)), *studio.folder.numbers_on_disk(scene.id)}

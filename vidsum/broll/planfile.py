@@ -7,6 +7,7 @@ is dropped, so that a new one is written; when it was changed itself, it is the 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import re
 import tomllib
@@ -19,7 +20,7 @@ from vidsum.config.values import BadValue, seconds
 from vidsum.data import BrollPlan, PlannedBy, PromptFrom, Scene
 from vidsum.errors import OptionError
 from vidsum.outputs import write_whole
-from vidsum.wording import clock, path_text, shown
+from vidsum.wording import path_text, shown
 
 if TYPE_CHECKING:
     import tomlkit
@@ -49,6 +50,8 @@ _SOURCE_KEYS: Final = (
     "form", "video", "video_hex", "video_sha256", "duration", "width", "height", "fps",
     "planned_by", "planner",
 )  # fmt: skip
+_MOST_PX: Final = 32_768
+"""A side of more is no video's, and a picture brought to it would fill the memory."""
 _WIDTH: Final = 96
 _SHORT: Final = 72
 _UNSEEN: Final = re.compile(
@@ -126,8 +129,8 @@ def plan_from(text: str, path: Path) -> BrollPlan:
         video=_video(source),
         video_sha256=source.get("video_sha256", str, None),
         duration_s=duration_s,
-        width_px=source.get("width", int, 0),
-        height_px=source.get("height", int, 0),
+        width_px=_side(source, "width"),
+        height_px=_side(source, "height"),
         fps=source.number("fps"),
         title=whole.get("title", str, ""),
         style=whole.get("style", str, ""),
@@ -135,6 +138,14 @@ def plan_from(text: str, path: Path) -> BrollPlan:
         planned_by=cast(PlannedBy, planned_by),
         planner=source.get("planner", str, ""),
     )
+
+
+def _side(source: Keys, key: str) -> int:
+    """Return a side of the source in pixels, 0 where it has no picture."""
+    side: int = source.get(key, int, 0)
+    if side > _MOST_PX:
+        raise source.bad(key, f"takes at most {_MOST_PX} pixels")
+    return side
 
 
 def _video(source: Keys) -> str:
@@ -162,7 +173,8 @@ def _scenes(whole: Keys, duration_s: float) -> tuple[Scene, ...]:
         if duration_s and scene.end_s > duration_s:
             raise OptionError(
                 f"{whole.where}, scene {scene.id}: it ends at {scene.end_s:g} s, after the video "
-                f"({duration_s:g} s).", f"Let it end at {clock(duration_s)} or before.",
+                f"({duration_s:g} s).",
+                f"Let it end at {math.floor(duration_s * 100) / 100:.2f} or before.",
             )  # fmt: skip
     return tuple(scenes)
 

@@ -28,6 +28,7 @@ from vidsum.broll.grounding import (
     SHORTEST_S,
     Ground,
     Wish,
+    depicts,
     grounded,
     placed,
     sentence,
@@ -81,7 +82,9 @@ def plan_scenes(run: Run, bundle: Bundle, summary: Summary, most: int) -> BrollP
             run.listen(StageFinished(_STAGE_SHOWN, model))
             return _plan(run, ground, scenes, model)
     scenes = placed(by_rule(ground, most), ground.span, Counter())
-    run.inform("B-roll scenes are the summary's key points and chapters: no text model chose them.")
+    if scenes:
+        told = "B-roll scenes are the summary's key points and chapters"
+        run.inform(f"{told}: no text model chose them.")
     return _plan(run, ground, scenes, "")
 
 
@@ -189,7 +192,11 @@ def _checked(
 
 
 def by_rule(ground: Ground, most: int) -> list[Wish]:
-    """Return the summary's key points and chapters that lie farthest from each other in time."""
+    """Return the summary's key points and chapters that lie farthest from each other in time.
+
+    Each rests on something that was said, or on a model's description. What only stands on the
+    screen, such as credits, tells of words and not of a picture.
+    """
     left = sorted(_candidates(ground), key=lambda one: one.start_s)
     chosen = left[:1] if most > 0 else []
     while left and len(chosen) < most:
@@ -211,7 +218,9 @@ def _candidates(ground: Ground) -> Iterable[Wish]:
         if chapter.gist is not None and chapter.gist.evidence:
             yield from _from_claim(ground, chapter.gist, why)
             continue
-        first = next((one for one in ground.entries if one.kind != "fact"
+        if chapter.title_from == "position":
+            continue  # "Part 2" is nothing to be seen
+        first = next((one for one in ground.entries if depicts(one)
                       and chapter.start_s <= one.start_s < chapter.end_s), None)  # fmt: skip
         brief = sentence(chapter.title)
         if first is not None and brief:
@@ -219,8 +228,10 @@ def _candidates(ground: Ground) -> Iterable[Wish]:
 
 
 def _from_claim(ground: Ground, claim: Claim, why: str) -> Iterable[Wish]:
-    """Yield a claim as a scene where its evidence is: none for one that rests on facts alone."""
+    """Yield a claim as a scene where its evidence is; none where that depicts nothing."""
     moments = [ground.known[one] for one in claim.evidence if one in ground.known]
+    if not any(map(depicts, moments)):
+        return
     moments = [one for one in moments if one.kind != "fact"][:MOST_IDS]
     around, brief = ground.span.around(moments), sentence(claim.text)
     if around is not None and brief:
@@ -230,7 +241,8 @@ def _from_claim(ground: Ground, claim: Claim, why: str) -> Iterable[Wish]:
 def _plan(run: Run, ground: Ground, scenes: Sequence[Scene], model: str) -> BrollPlan:
     info = ground.bundle.evidence.info
     if not scenes:
-        run.note("broll-none", "No scene for B-roll was found: nothing is told of this video.")
+        run.note("broll-none", "No scene for B-roll was found: nothing that was said in the video, "
+                 "and no model's description, tells of one.")  # fmt: skip
     return BrollPlan(
         video=str(Path(run.path).absolute()),
         video_sha256=run.meter.book.identity.video_sha256,

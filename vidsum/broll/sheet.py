@@ -20,6 +20,7 @@ from vidsum.broll.look import NEAR, steered
 from vidsum.broll.timelines import worded
 from vidsum.data import Sum
 from vidsum.outputs import write_whole
+from vidsum.reasoner.commands import as_argument
 from vidsum.renderers.figures import NANO, money_cell, rounded
 from vidsum.wording import clock, number
 
@@ -105,9 +106,7 @@ def _template() -> Template:
 def _as_argument(folder: Path) -> str:
     """Return a folder's name for a command to copy, ``FOLDER`` where a name cannot be copied."""
     name = folder.absolute().name
-    if not name.isprintable():
-        return "FOLDER"
-    return shlex.quote(f"./{name}" if name.startswith("-") else name)
+    return as_argument(f"./{name}" if name.startswith("-") else name, "FOLDER")
 
 
 def _address(folder: Path, name: str) -> str:
@@ -227,6 +226,8 @@ def _finished(folder: Path, shot: FinishedShot) -> dict[str, Any]:
     if shot.clip:
         kind = "AI clip" if shot.clip_from == "ai" else "Ken Burns clip"
         told.append(kind if shot.clip_s is None else f"{kind} of {rounded(shot.clip_s)} s")
+    if shot.error:
+        told.append(f"no clip: {worded(shot.error)}")
     if shot.clip_from == "ai" or shot.cost_usd is None:
         told.append(f"cost {money_cell(_cost((shot,)))}")
     return {

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, BinaryIO, Final
 
 import vidsum
-from vidsum.broll.marking import SOURCE_TYPE
+from vidsum.broll.marking import C2PA_BOX, SOURCE_TYPE, boxes
 from vidsum.errors import BackendFailed, BackendMissing, MediaError, OptionError
 from vidsum.outputs import write_with
 from vidsum.wording import escaped, path_text, shown
@@ -26,6 +26,20 @@ class Credentials:
 
     certificate: Path
     key: Path
+
+
+def is_signed(path: Path) -> bool:
+    """Say whether an MP4 carries a signed manifest, whoever signed it. Raises: MediaError.
+
+    Pictures are not looked at: those that are to be signed were written just now.
+    """
+    if path.suffix.lower() != ".mp4":
+        return False
+    try:
+        with path.open("rb") as file:
+            return any(kind == C2PA_BOX for kind, _, _ in boxes(file))
+    except OSError as exc:
+        raise MediaError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
 
 
 def sign(path: Path, credentials: Credentials) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Final, cast
 from vidsum import registry
 from vidsum.broll import exporting, finishing, making, planning, rewriting, sheet
 from vidsum.broll.folder import BrollFolder, pick
+from vidsum.broll.keys import prompt_of
 from vidsum.broll.made import Made
-from vidsum.data import BrollOutcome, BrollPlan, Bundle, LookBook, Summary
+from vidsum.data import BrollOutcome, BrollPlan, Bundle, LookBook, Summary, Variation
 from vidsum.errors import BackendMissing, OptionError
 from vidsum.pipeline.choosing import Choice
 from vidsum.pipeline.choosing import pick as pick_engine
-from vidsum.wording import path_text, shown
+from vidsum.wording import escaped, path_text, shown
 
 if TYPE_CHECKING:
     from vidsum.broll.engines.protocol import ImageEngine
@@ -53,19 +55,54 @@ def engine_for(options: Options) -> ImageEngine:
 def plan(run: Run, folder: BrollFolder, bundle: Bundle, summary: Summary) -> BrollPlan:
     """Choose the scenes, write their prompts and the look book; return the plan, which is written.
 
-    A plan that is there already is replaced, with its comments kept. Raises: OutputError,
-    OptionError, MediaError.
+    A plan that is there already is replaced, with its comments kept; picks of scenes that are
+    others now are forgotten. Raises: OutputError, OptionError (also for the folder of another
+    video), MediaError.
     """
     from vidsum.broll.look import make_look
 
     folder.create()
     with folder.hold():
+        before, made = _former(folder), folder.read_made()
+        check_own(run, folder, before)
         found = planning.plan_scenes(run, bundle, summary, run.options.scenes)
         book = make_look(run, bundle.evidence, folder.path)
         found = rewriting.write_prompts(run, bundle, replace(found, style=book.style))
+        kept = _still_picked(made, before, found)
+        if kept != made:
+            folder.write_made(kept)
         folder.write_plan(found)
-        _refresh(folder, found, folder.read_made())
+        _refresh(folder, found, kept)
     return found
+
+
+def _former(folder: BrollFolder) -> BrollPlan | None:
+    """Return the plan that is there; None where none can be read."""
+    try:
+        return folder.read_plan()
+    except OptionError:
+        return None
+
+
+def check_own(run: Run, folder: BrollFolder, found: BrollPlan | None = None) -> None:
+    """Refuse to plan in another video's folder: two may have one stem. Raises: OptionError.
+
+    ``found`` is the plan that is there, where it was read already. The run knows its video by then.
+    """
+    found = found or _former(folder)
+    if found is None or found.video_sha256 == run.meter.book.identity.video_sha256:
+        return
+    if path_text(found.video) != path_text(run.path.absolute()):
+        raise OptionError(f"{shown(folder.path)} is the B-roll of {escaped(found.video)}.",
+                          "Choose another folder with -o.")  # fmt: skip
+
+
+def _still_picked(made: Made, before: BrollPlan | None, after: BrollPlan) -> Made:
+    """Return the record with the picks of scenes that are as they were."""
+    old = () if before is None or before.style != after.style else before.scenes
+    same = {(one.id, one.prompt) for one in old}
+    stay = {one.id for one in after.scenes if (one.id, one.prompt) in same}
+    return replace(made, picks={scene: one for scene, one in made.picks.items() if scene in stay})
 
 
 def make(
@@ -104,18 +141,26 @@ def choose(folder: BrollFolder, picks: Mapping[str, int | None]) -> Made:
 def choose_nearest(folder: BrollFolder) -> Mapping[str, int | None]:
     """Pick, where nobody has, the variation whose palette is nearest to the source's frames.
 
-    Where no palette was measured that is the first one. Returns what was picked now.
+    Pictures of what a scene's prompt was before are none of them. Where no palette was measured
+    that is the first one. Returns what was picked now.
     """
-    made = folder.read_made()
+    made, plan = folder.read_made(), folder.read_plan()
     new: dict[str, int | None] = {}
-    for scene in folder.read_plan().scenes:
-        good = [one for one in made.of(scene.id) if one.state == "made"]
+    for scene in plan.scenes:
+        good = [one for one in made.of(scene.id)
+                if one.state == "made" and one.prompt == prompt_of(scene, plan.style)]  # fmt: skip
         if good and scene.id not in made.picks:
-            nearest = min(good, key=lambda one: (one.palette_distance or 0.0, one.number))
+            nearest = min(good, key=_distance)
             new[scene.id] = nearest.number
     if new:
         choose(folder, new)
     return new
+
+
+def _distance(one: Variation) -> tuple[float, int]:
+    """Return what pictures of a scene are ranked by; one that was not measured comes last."""
+    known = one.palette_distance
+    return math.inf if known is None else known, one.number
 
 
 def refine(run: Run, folder: BrollFolder, scene_id: str, note: str) -> BrollPlan:
@@ -165,7 +210,7 @@ def outcome(folder: BrollFolder, exports: Sequence[Path] = ()) -> BrollOutcome:
 def opened(place: Path) -> BrollFolder:
     """Return the B-roll folder that a path means: itself, its plan, or a video's.
 
-    Raises: OptionError when there is none.
+    Raises: OptionError when there is none, or only that of another video of the same stem.
     """
     if place.name == "plan.toml" and place.is_file():
         return BrollFolder(place.parent)
@@ -173,6 +218,10 @@ def opened(place: Path) -> BrollFolder:
         return BrollFolder(place)
     folder = BrollFolder.of_video(place)
     if place.exists() and folder.plan_file.is_file():
+        named = Path(folder.read_plan().video).name
+        if named and path_text(named) != path_text(place.name):
+            raise OptionError(f"{shown(folder.path)} is the B-roll of {escaped(named)}.",
+                              "Give the folder itself if that is meant.")  # fmt: skip
         return folder
     if place.exists():
         raise OptionError(f"{shown(place)} has no B-roll yet.",

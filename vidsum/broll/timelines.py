@@ -177,16 +177,17 @@ def lay_out(
 ) -> Layout:
     """Return the timeline of a plan's picks. ``start`` is the time code that the source begins at.
 
-    Raises: OptionError when nothing is picked, or a pick is not finished.
+    Raises: OptionError when nothing is picked, a pick is not finished, or ``start`` is no time
+    code.
     """
     rate, fits = standard_rate(plan.fps)
+    first = _first(start, rate)
     wanted = [_at(plan, scene, shot, file, variations, rate)
               for scene, shot, file in _picked(folder, plan, picks, shots)]  # fmt: skip
     length = frames(plan.duration_s, rate) or max(one.end_frames for one in wanted)
     placed, moved = _side_by_side(wanted, length)
     if not placed:
         raise OptionError("No shot lies within the video.", " ".join(moved))
-    first = frame_of(start, rate)
     return Layout(
         title=worded(plan.title) or worded(video.stem), video=video, rate=rate,
         length_frames=length, start_frames=first[0] if first else 0,
@@ -194,7 +195,7 @@ def lay_out(
         width_px=plan.width_px or placed[0].shot.width_px,
         height_px=plan.height_px or placed[0].shot.height_px,
         picture=plan.width_px > 0, sound=sound, placed=placed,
-        notes=(*_rate_notes(plan.fps, rate, fits), *_start_notes(start, first is None), *moved),
+        notes=(*_rate_notes(plan.fps, rate, fits), *moved),
     )  # fmt: skip
 
 
@@ -278,6 +279,12 @@ def _rate_notes(fps: float | None, rate: Fraction, fits: bool) -> Iterator[str]:
                f"{float(rate):.5g}, the nearest standard rate.")  # fmt: skip
 
 
-def _start_notes(start: str, useless: bool) -> Iterator[str]:
-    if start and useless:
-        yield f"The source's time code {escaped(start)} is not understood; it starts at 0."
+def _first(start: str, rate: Fraction) -> tuple[int, bool] | None:
+    """Return the frame of a time code; None where none was given. Raises: OptionError."""
+    first = frame_of(start, rate)
+    if start and first is None:
+        raise OptionError(
+            f"{escaped(start)} is no time code at {float(rate):.5g} frames a second.",
+            "Write hours, minutes, seconds and frames: 01:00:00:00.",
+        )
+    return first

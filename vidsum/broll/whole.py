@@ -56,13 +56,13 @@ def _illustrated(
     run: Run, folder: BrollFolder, bundle: Bundle, summary: Summary
 ) -> tuple[str, ...]:
     """Do it all; return the timelines that were written. Raises: VidsumError."""
-    if not folder.plan_file.is_file():
+    if not folder.plan_file.is_file() or not folder.read_plan().scenes:
         steps.plan(run, folder, bundle, summary)
     plan = folder.read_plan()
     if plan.video_sha256 != run.meter.book.identity.video_sha256:
         raise OptionError(f"{shown(folder.path)} is the B-roll of {escaped(plan.video)}, or of "
                           "what this video was before.",
-                          "Plan anew with vidsum broll plan VIDEO --replace, or -o.")  # fmt: skip
+                          "Plan anew with vidsum broll plan VIDEO --replace.")  # fmt: skip
     if not plan.scenes:
         return ()
     engine = steps.engine_for(run.options)

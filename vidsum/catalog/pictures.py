@@ -45,8 +45,11 @@ _MOST_FILES: Final = 64
 _MOST_NAMED: Final = 4
 _DISTILLED: Final = (4, 1.0)
 _GUIDED: Final = (20, 1.0)
+_Z_IMAGE_TURBO: Final = (8, 1.0)
+_QWEN_IMAGE: Final = (20, 2.5)
 _OTHER: Final = (20, 7.0)
-"""Steps and guidance. Source: stable-diffusion.cpp, docs/flux2.md and its defaults."""
+"""Steps and guidance. Source: stable-diffusion.cpp, docs/flux2.md, docs/z_image.md and
+docs/qwen_image.md, and its defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,7 @@ def _at(path: Path, options: Options) -> ImageModel:
     with contextlib.suppress(RuntimeError):  # the home of a user who is not here
         path = path.expanduser()
     path = path.absolute()
-    files = list(_in_folder(path)) if path.is_dir() else [read_weights(path)]
+    files = list(_in_folder(path)) if _is_folder(path) else [read_weights(path)]
     model = _only("diffusion", files, path)
     held = kinds_of(model)
     beside = [file for file in files if file is not model]
@@ -120,6 +123,14 @@ def _at(path: Path, options: Options) -> ImageModel:
     steps, guidance = _usual(model)
     return ImageModel(escaped(path.name), _whole(model).path, paths["encoder"], paths["decoder"],
                       steps, guidance, "path")  # fmt: skip
+
+
+def _is_folder(path: Path) -> bool:
+    """Return whether there is a folder; what cannot be looked at is none."""
+    try:
+        return path.is_dir()
+    except OSError:
+        return False
 
 
 def _in_folder(folder: Path) -> Iterator[WeightsFile]:
@@ -196,9 +207,14 @@ def _usual(file: WeightsFile) -> tuple[int, float]:
     """Return the steps and the guidance that diffusion weights want, as far as they show it.
 
     FLUX models that take no guidance are distilled, and those that take it have it built in; the
-    weights of an undistilled FLUX.2-klein look like the distilled one's.
+    weights of an undistilled FLUX.2-klein look like the distilled one's, as do those of Z-Image
+    like Z-Image-Turbo's.
     """
     names = {name.removeprefix("model.diffusion_model.").partition(".")[0] for name in file.tensors}
+    if "cap_embedder" in names:
+        return _Z_IMAGE_TURBO
+    if "transformer_blocks" in names:
+        return _QWEN_IMAGE
     if "double_blocks" not in names or "distilled_guidance_layer" in names:
         return _OTHER
     return _GUIDED if "guidance_in" in names else _DISTILLED

@@ -40,6 +40,11 @@ class Wish:
 
         if self.question is not None:
             return api.ask(video, self.question, options, listen)
+        if self.broll and video.exists():  # else the video is what is wrong
+            from vidsum.broll.folder import BrollFolder
+            from vidsum.cli.brollwork import check_place
+
+            check_place(BrollFolder.of_video(video).path, "vidsum broll plan -o puts it elsewhere.")
         find = api.what_vision_bought if self.bought else api.summarize
         find = api.illustrate if self.broll else find
         return find(video, options, listen)
@@ -112,6 +117,8 @@ class Batch:
         from vidsum.cli.output import check_output, check_output_folder
         from vidsum.wording import shown
 
+        if self.wish.broll:
+            self._check_broll()
         if self.place is None:
             return
         if self.folder:
@@ -121,6 +128,21 @@ class Batch:
             raise OptionError(f"{shown(self.place)} is one file, but there are several videos.",
                               "Give a folder with -o, or use --json.")  # fmt: skip
         check_output(self.place, self.videos, self.form)
+
+    def _check_broll(self) -> None:
+        """Refuse videos whose B-roll would go into one folder. Raises: OptionError."""
+        from vidsum.broll.folder import BrollFolder
+        from vidsum.wording import shown
+
+        owners: dict[Path, Path] = {}
+        for video in self.videos:
+            folder = BrollFolder.of_video(video).path
+            if owners.setdefault(folder, video).absolute() != video.absolute():
+                raise OptionError(
+                    f"{shown(owners[folder])} and {shown(video)} would have their B-roll in one "
+                    f"folder, {shown(folder)}.",
+                    "Give one of them another: vidsum broll plan VIDEO -o FOLDER.",
+                )
 
     def run(self) -> None:
         """Summarise them all; with several, a failure is said and the next one goes on."""

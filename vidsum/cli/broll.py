@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import click
 
 from vidsum.cli.brollwork import (
+    check_place,
     confirm,
     exit_code,
     films_for,
@@ -91,10 +92,13 @@ def plan(ctx: click.Context, /, video: Path, output: Path | None, replace: bool,
     if folder.plan_file.exists() and not replace:
         raise OptionError(f"{folder.plan_file} is there already.",
                           "Edit it, or plan anew with --replace.")  # fmt: skip
+    if output is not None or video.exists():  # else the video is what is wrong
+        check_place(folder.path, "Choose another place with -o.")
     with ended_by_interrupt(), progress(quiet=quiet, verbose=verbose) as listen:
         run = api.start(video, options, listen)
         with api.finishing(run):
-            packed = api.bundle(run, api.extract(run), options.max_evidence_tokens)
+            packed = api.bundle(run, api.extract(run))
+            steps.check_own(run, folder)  # before a summary is paid for
             steps.plan(run, folder, packed, api.reason(run, packed))
     show(folder, run, as_json=as_json, quiet=quiet)
     ctx.exit(exit_code(run, partial=any(n.partial for n in packed.evidence.notices)))
@@ -145,6 +149,8 @@ def pick(folder: Path, picks: tuple[str, ...], as_json: bool) -> None:
         found = _PICK.fullmatch(one)
         if found is None:
             raise OptionError(f"{one!r} is no pick.", "Write s01=2, or s01=none.")
+        if found[1] in wanted:
+            raise OptionError(f"{found[1]} is picked twice.", "One of its pictures can be picked.")
         wanted[found[1]] = int(found[2]) if found[2] else None
     opened = steps.opened(folder)
     steps.choose(opened, wanted)
@@ -242,21 +248,11 @@ def export(folder: Path, formats: tuple[str, ...], start: str, video: Path | Non
     Example: vidsum broll export talk.broll --format fcpxml
     """
     from vidsum.broll import steps
-    from vidsum.cli.brollpages import broll_json
-    from vidsum.cli.output import write_stdout
-    from vidsum.cli.report import say
-
-    opened = steps.opened(folder)
-    exported = steps.export(opened, formats or FORMATS, start, video)
-    for note in exported.notes:
-        say(note)
-    if as_json:
-        write_stdout(broll_json(steps.outcome(opened, exported.files)))
-    else:
-        write_stdout("".join(f"{path}\n" for path in map(_shown, exported.files)))
-
-
-def _shown(path: Path) -> str:
+    from vidsum.cli.brollwork import show_exports
     from vidsum.wording import shown
 
-    return shown(path)
+    if video is not None and not video.is_file():
+        raise OptionError(f"There is no video {shown(video)}.", "--video takes where it is now.")
+    opened = steps.opened(folder)
+    exported = steps.export(opened, formats or FORMATS, start, video)
+    show_exports(opened, exported, video, as_json=as_json)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidsum.reasoner.commands import as_argument
 from vidsum.renderers.blocks import Heading, Page, Paragraph, Table
-from vidsum.renderers.json import plain_json
+from vidsum.renderers.json import exact_json
 from vidsum.wording import clock, number, shown
 
 if TYPE_CHECKING:
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
 _STATES = {"made": "", "failed": "failed", "unknown": "nobody answered"}
 
 
-def broll_json(found: BrollOutcome, receipt: Receipt | None = None) -> str:
-    """Return a folder's content, and what this call took, as one JSON object."""
-    return plain_json({"broll": found, "receipt": receipt})
+def broll_json(
+    found: BrollOutcome, receipt: Receipt | None = None, failures: Sequence[str] = ()
+) -> str:  # fmt: skip
+    """Return a folder's content, and what this call took, as one JSON object, unrounded."""
+    return exact_json({"broll": found, "receipt": receipt, "failures": failures})
 
 
 def estimate_json(found: Itemised) -> str:
@@ -31,7 +34,7 @@ def estimate_json(found: Itemised) -> str:
          "price_source": one.price_source}
         for one in found.items
     ]  # fmt: skip
-    return plain_json({"items": items, "kept": found.kept, "total_usd_nano": found.usd_nano})
+    return exact_json({"items": items, "kept": found.kept, "total_usd_nano": found.usd_nano})
 
 
 def broll_page(found: BrollOutcome) -> Page:
@@ -68,10 +71,9 @@ def _blocks(found: BrollOutcome) -> Iterator[Block]:
     for scene in found.plan.scenes:
         yield from _scene(found, scene)
     if not found.plan.scenes:
-        yield Paragraph("No scene is planned. Write one into plan.toml, or name more evidence.")
+        yield Paragraph("No scene is planned.")
     for notice in found.notices:
         yield Paragraph(notice.message)
-    yield Paragraph(_next(found), quiet=True)
 
 
 def _scene(found: BrollOutcome, scene: Scene) -> Iterator[Block]:
@@ -113,19 +115,35 @@ def _finished(shot: FinishedShot) -> str:
         told += f", enlarged by {shot.upscaled_by}"
     if shot.clip:
         told += f"; {shot.clip}, {shot.clip_s or 0:.1f} s"
+    if shot.error:
+        told += f"; no clip: {shot.error.rstrip('.')}"
     return f"{told}."
 
 
-def _next(found: BrollOutcome) -> str:
-    """Return the step that comes next."""
-    folder = shown(Path(found.folder))
-    if found.exports:
-        return "Timelines: " + ", ".join(found.exports)
-    picked = {scene: number for scene, number in found.picks.items() if number is not None}
+def next_step(found: BrollOutcome, folder: Path) -> str:
+    """Return what comes next, in lines to copy from: no page breaks them, a shell takes them."""
+    at = as_argument(str(folder), "FOLDER")
+    if not found.plan.scenes:
+        return f"Next: write a scene into {shown(folder)}/plan.toml, then: vidsum broll make {at}\n"
+    seen = f"Side by side: {shown(folder)}/sheet.html\n" if found.variations else ""
+    return f"{seen}Next: vidsum broll {_step(found, at)}\n"
+
+
+def _step(found: BrollOutcome, at: str) -> str:
+    """Return the command that comes next, its folder as a shell takes it."""
+    planned = [scene.id for scene in found.plan.scenes]
+    first: dict[str, int] = {}
+    for one in sorted(found.variations, key=lambda one: one.number):
+        if one.state == "made":
+            first.setdefault(one.scene, one.number)
+    made = [name for name in planned if name in first]
+    if not made:
+        return f"make {at}"
+    picked = {name: found.picks[name] for name in planned if found.picks.get(name)}
     if picked:
         done = {shot.scene: shot.number for shot in found.finished}
-        step = "export" if picked.items() <= done.items() else "finish"
-        return f"Next: vidsum broll {step} {folder}"
-    if any(one.state == "made" for one in found.variations):
-        return f"Look at {folder}/sheet.html, then: vidsum broll pick {folder} s01=2"
-    return f"Next: vidsum broll make {folder}"
+        return f"{'export' if picked.items() <= done.items() else 'finish'} {at}"
+    undecided = [name for name in made if name not in found.picks]
+    if not undecided:
+        return f'refine {at} {made[0]} "what is to be different"'
+    return f"pick {at} {undecided[0]}={first[undecided[0]]}"

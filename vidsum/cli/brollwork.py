@@ -2,30 +2,58 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, cast
 
-from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, BudgetReached, OptionError
+from vidsum.errors import (
+    EXIT_OK,
+    EXIT_PARTIAL,
+    BackendFailed,
+    BudgetReached,
+    OptionError,
+    OutputError,
+)
 
 if TYPE_CHECKING:
     from vidsum.broll.clips import RemoteClips
+    from vidsum.broll.engines.protocol import ImageEngine
+    from vidsum.broll.exporting import Exported
     from vidsum.broll.finishing import Finish
     from vidsum.broll.folder import BrollFolder
+    from vidsum.broll.orders import Ref
     from vidsum.config import Options
     from vidsum.pipeline.run import Run
+
+_KEPT: Final = "; what was made so far is kept: run it again, and it goes on"
+_REFINED: Final = "; what was made so far is kept: vidsum broll make goes on, with the note"
+
+
+def check_place(folder: Path, hint: str) -> None:
+    """Find out now, not after minutes of work, whether a B-roll folder can be made or written to.
+
+    Raises: OutputError.
+    """
+    from vidsum.wording import shown
+
+    place = folder if os.path.lexists(folder) else folder.parent
+    if not place.is_dir():
+        raise OutputError(f"{shown(folder)} cannot be made: {shown(place)} is no folder.", hint)
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise OutputError(f"{shown(place)} cannot be written to.", hint)
 
 
 @contextmanager
 def opened_run(
-    folder: BrollFolder, options: Options, *, quiet: bool, verbose: bool
+    folder: BrollFolder, options: Options, *, quiet: bool, verbose: bool, kept: str = _KEPT
 ) -> Iterator[Run]:
     """Open an account for work on a folder, with progress on stderr."""
     from vidsum import api
     from vidsum.cli.progress import ended_by_interrupt, progress
 
-    kept = "; what was made so far is kept: run it again, and it goes on"
     found = folder.read_plan()
     with ended_by_interrupt(kept), progress(quiet=quiet, verbose=verbose) as listen:
         run = api.start(Path(found.video), options, listen)
@@ -35,8 +63,8 @@ def opened_run(
 
 
 def make_pictures(
-    place: Path, options: Options, only: tuple[str, ...], *, note: str = "", retry: bool = False,
-    as_json: bool, quiet: bool, verbose: bool,
+    place: Path, options: Options, only: tuple[str, ...], *, note: str | None = None,
+    retry: bool = False, as_json: bool, quiet: bool, verbose: bool,
 ) -> int:  # fmt: skip
     """Make pictures, with a note to a scene first where there is one; return the exit code."""
     from vidsum.broll import steps
@@ -44,20 +72,40 @@ def make_pictures(
     folder = steps.opened(place)
     engine = steps.engine_for(options)
     try:
-        with opened_run(folder, options, quiet=quiet, verbose=verbose) as run:
-            if note:
+        kept = _KEPT if note is None else _REFINED
+        with opened_run(folder, options, quiet=quiet, verbose=verbose, kept=kept) as run:
+            if note is not None:
+                _check_refinable(run, folder, engine, only)
                 steps.refine(run, folder, only[0], note)
             report = steps.make(run, folder, engine, scenes=only or None, retry=retry,
-                                refined={only[0]: note} if note else None)  # fmt: skip
+                                refined=None if note is None else {only[0]: note})  # fmt: skip
     finally:
         engine.close()
     show(folder, run, as_json=as_json, quiet=quiet)
     return exit_code(run) or report.exit_code
 
 
+def _check_refinable(
+    run: Run, folder: BrollFolder, engine: ImageEngine, only: tuple[str, ...]
+) -> None:  # fmt: skip
+    """Find out, before a note changes the plan, whether pictures may be made after it.
+
+    Else the same command, put right, would take the note in twice. Raises: OptionError.
+    """
+    from vidsum.broll import whole
+    from vidsum.broll.orders import Studio, chosen
+
+    options, plan = run.options, folder.read_plan()
+    chosen(plan, only)
+    Studio(folder, plan, folder.read_look(), engine, cast("Ref", options.ref), options.image_steps,
+           options.image_side_px)  # fmt: skip
+    whole.check(run)
+
+
 def show_estimate(
     place: Path, options: Options, only: tuple[str, ...], *, retry: bool, as_json: bool
 ) -> None:
+    """Print what the missing pictures would cost; nothing is made. Raises: as steps.estimate."""
     from vidsum import api
     from vidsum.broll import steps
     from vidsum.cli.brollpages import estimate_json, estimate_page
@@ -81,16 +129,21 @@ def show_estimate(
 def show(folder: BrollFolder, run: Run | None, *, as_json: bool, quiet: bool) -> None:
     """Print what the folder holds, and on stderr what it took."""
     from vidsum.broll import steps
-    from vidsum.cli.brollpages import broll_json, broll_page
+    from vidsum.cli.brollpages import broll_json, broll_page, next_step
     from vidsum.cli.output import write_stdout
     from vidsum.cli.report import say
     from vidsum.cli.showing import print_page
 
     found = steps.outcome(folder)
-    if as_json:
-        write_stdout(broll_json(found, None if run is None else run.meter.receipt()))
-    else:
+    if run is not None:
+        found = replace(found, notices=tuple(run.notices))
+    if not as_json:
         print_page(broll_page(found))
+        write_stdout(f"\n{next_step(found, folder.path)}")
+    elif run is None:
+        write_stdout(broll_json(found))
+    else:
+        write_stdout(broll_json(found, run.meter.receipt(), run.failures))
     if run is not None and not quiet:
         from vidsum.renderers.receipt import lines
 
@@ -98,6 +151,30 @@ def show(folder: BrollFolder, run: Run | None, *, as_json: bool, quiet: bool) ->
             say(line)
     for failure in run.failures if run is not None else ():
         say(f"error: {failure} What was made before is kept.")
+
+
+def show_exports(
+    folder: BrollFolder, exported: Exported, video: Path | None, *, as_json: bool
+) -> None:  # fmt: skip
+    """Print where the timelines are, and on stderr where they are not as they were asked for."""
+    from vidsum.broll import steps
+    from vidsum.cli.brollpages import broll_json
+    from vidsum.cli.output import write_stdout
+    from vidsum.cli.report import say
+    from vidsum.data import Notice
+    from vidsum.wording import shown
+
+    notes, source = exported.notes, video or Path(folder.read_plan().video)
+    if not source.is_file():
+        notes += (f"{shown(source)} is not there, and the timelines name it. "
+                  "--video FILE says where it is now.",)  # fmt: skip
+    for note in notes:
+        say(note)
+    if as_json:
+        notices = tuple(Notice("broll-export", note) for note in notes)
+        write_stdout(broll_json(replace(steps.outcome(folder, exported.files), notices=notices)))
+    else:
+        write_stdout("".join(f"{shown(path)}\n" for path in exported.files))
 
 
 def exit_code(run: Run, *, partial: bool = False) -> int:
@@ -130,15 +207,17 @@ def confirm(
     folder: BrollFolder, how: Finish, only: tuple[str, ...], options: Options, *, yes: bool
 ) -> None:
     """Ask before clips are paid for; a no ends the program. Raises: OptionError."""
-    from vidsum.broll.finishing import to_finish
+    from vidsum.broll.finishing import to_film
     from vidsum.cli.modelchoice import ask
     from vidsum.wording import escaped
 
     assert how.films is not None
-    picks = to_finish(folder, only or None)
-    seconds = sum(how.clip_s(scene) for scene, _ in picks)
-    plan = folder.read_plan()
-    price = how.films.price(seconds, plan.width_px, plan.height_px)
+    asked = to_film(folder, how, only or None)
+    if not asked:
+        return  # what is there, or under way, costs nothing more
+    seconds = sum(one[2] for one in asked)
+    price = how.films.price(float(seconds), *asked[0][:2])
     told = "at a price that is not known here" if price is None else f"for about ${price}"
-    ask(f"{len(picks)} clips of {seconds:.0f} s in all by {escaped(how.films.model)} {told}. "
-        "Make them?", yes=yes, default=False, alone=False)  # fmt: skip
+    clips = "1 clip" if len(asked) == 1 else f"{len(asked)} clips"
+    ask(f"{clips}, {seconds} s in all, by {escaped(how.films.model)} {told}. Make them?", yes=yes,
+        default=False, alone=False)  # fmt: skip

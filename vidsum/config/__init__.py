@@ -205,8 +205,9 @@ class Options:
     )
     image_timeout_s: float = _option(
         600.0, above_zero,
-        "Seconds after which a picture counts as failed; whether a provider bills it is then not "
-        "known, and it is not asked for again by itself.", metavar="SECONDS",
+        "Seconds after which a picture that a provider makes counts as failed; whether it is "
+        "billed is then not known, and it is not asked for again by itself. One made on this "
+        "machine takes the time it takes.", metavar="SECONDS",
     )  # fmt: skip
     image_steps: int | None = _option(
         None, counting, "Sampling steps of a picture. Default: what the model wants.", metavar="N"

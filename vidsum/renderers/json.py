@@ -55,7 +55,7 @@ def as_object(result: Result) -> dict[str, Any]:
         "summary": _plain(result.summary),
         "answer": _plain(result.answer),
         "bought": None if result.bought is None else _bought(result.bought),
-        "broll": _plain(result.broll),
+        "broll": _plain(result.broll, exact=True),
         "timeline": _plain(result.bundle.timeline),
         "facts": _plain(evidence.facts),
         "frames": [_frame(seen) for seen in evidence.observations],

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from vidsum.broll.holding import LOCK as BROLL
 from vidsum.watch.holders import Watched
 from vidsum.watch.job import Seen
 from vidsum.watch.names import BEING_MADE, LOCK, SENTINEL, is_candidate, passed_over
@@ -20,6 +21,9 @@ from vidsum.wording import shown
 
 _NO_CONTENT: Final = frozenset({os.fsencode(LOCK), b"lost+found"})
 """What a folder may hold although nothing of the user's is in it, or mounted on it."""
+_BROLL: Final = os.fsencode(BROLL)
+"""Stays in every folder of generated B-roll, whatever that is called: its clips are no videos of
+the user's."""
 
 Identity = tuple[int, int]
 """Device and inode: what two names of one folder have in common."""
@@ -102,7 +106,8 @@ def scan(settings: Settings, *, expected: bool = False) -> Scan:
 def folders(root: Path, *, follow_links: bool) -> Iterator[Path]:
     """Yield the folder and the subfolders that :func:`scan` would read, the upper ones first."""
     seen: set[Identity] = set()
-    waiting = deque([os.fsencode(root)])
+    first = os.fsencode(root)
+    waiting = deque([first])
     while waiting:
         folder = waiting.popleft()
         with contextlib.suppress(OSError):
@@ -111,6 +116,8 @@ def folders(root: Path, *, follow_links: bool) -> Iterator[Path]:
                 continue
             seen.add((state.st_dev, state.st_ino))
             entries = _entries(folder)
+            if folder != first and any(entry.name == _BROLL for entry in entries):
+                continue
             yield Path(os.fsdecode(folder))
             waiting += (
                 entry.path for entry in entries
@@ -162,6 +169,9 @@ def _enter(walk: _Walk, folder: bytes) -> None:
         return  # it went away meanwhile
     except OSError as exc:
         walk.problem(folder, _why(exc))
+        return
+    if any(entry.name == _BROLL for entry in entries):
+        walk.passed += 1
         return
     locked = any(entry.name == os.fsencode(LOCK) for entry in entries)
     who = walk.watched.holder(Path(os.fsdecode(path)), state, locked=locked)

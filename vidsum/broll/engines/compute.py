@@ -37,7 +37,7 @@ _UNETS: Final = {
     "sdxl": ((320, 640, 1280), (0, 2, 10), 10, 2048),
 }
 """Channels, depths, middle depth and width of the text. Source: the published configurations."""
-_FLUX2_LATENTS: Final = 32
+_UNET_LATENTS, _FLUX2_LATENTS = 4, 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def shape_of(weights: Weights) -> ModelShape | None:
             once += tensor.weights
     table = embeddings_of(weights.encoder)
     entry = tensors.get("img_in.weight")
-    if table is None or entry is None or not blocks:
+    if table is None or entry is None or not entry.shape or not blocks:
         return None
     layers, parameters = _language_model(weights.encoder)
     return ModelShape(
@@ -84,13 +84,13 @@ def shape_of(weights: Weights) -> ModelShape | None:
 
 def _language_model(encoder: WeightsFile) -> tuple[int, int]:
     """Return a language model's layers, and the weights in them."""
-    numbers, parameters = {-1}, 0
+    numbers, parameters = set(), 0
     for name, tensor in encoder.tensors.items():
         found = ENCODER_LAYERS.search(name)
         if found is not None:
-            numbers.add(int(found[1]))
+            numbers.add(found[1])
             parameters += tensor.weights
-    return max(numbers) + 1, parameters
+    return len(numbers), parameters
 
 
 def picture_flops(weights: Weights, shape: ModelShape | None, work: Work) -> float | None:
@@ -105,7 +105,7 @@ def picture_flops(weights: Weights, shape: ModelShape | None, work: Work) -> flo
         channels, depths, middle, text = _UNETS[weights.family]
         side = round(math.sqrt(work.width_px * work.height_px) / 8)
         one = unet_pass(Unet(channels, depths, middle, side=side, context_width=text))
-        return sampling(one, work.steps, guided, picture_decoder(work.width_px, work.height_px))
+        return sampling(one, work.steps, guided, _autoencoder(weights.tiny, work, _UNET_LATENTS))
     if shape is None:
         return None
     own = latent_tokens(work.width_px, work.height_px)
@@ -113,13 +113,13 @@ def picture_flops(weights: Weights, shape: ModelShape | None, work: Work) -> flo
     one = transformer_pass(shape.parameters, tokens, shape.layers, shape.width)
     read = prefill(shape.encoder_parameters, TEXT_TOKENS, shape.encoder_layers,
                    shape.encoder_width)  # fmt: skip
-    pictures = (1 + work.references) * _autoencoder(weights.tiny, work)
+    pictures = (1 + work.references) * _autoencoder(weights.tiny, work, _FLUX2_LATENTS)
     return sampling(one, work.steps, guided, (2 if guided else 1) * read + pictures)
 
 
-def _autoencoder(tiny: bool, work: Work) -> float:
+def _autoencoder(tiny: bool, work: Work, latents: int) -> float:
     if not tiny:
-        return picture_decoder(work.width_px, work.height_px, latent_channels=_FLUX2_LATENTS)
+        return picture_decoder(work.width_px, work.height_px, latent_channels=latents)
     return tiny_decoder(work.width_px, work.height_px)
 
 

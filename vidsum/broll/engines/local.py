@@ -40,6 +40,9 @@ _TRANSFORMER_PX, _UNET_PX = 16, 64
 """The library rounds sizes up to multiples of these: 8 or 16 of the autoencoder times 8 of a UNet.
 Source: stable-diffusion.cpp, src/stable-diffusion.cpp, ``align_image_size``."""
 _SEEDS: Final = 1 << 31
+_MOST_PROMPT: Final = 10_000
+"""Characters. The library reads them all, in a time that grows with their square, and at 60,000
+its parser ends the process."""
 _MOST_DEATHS: Final = 2
 
 
@@ -80,7 +83,6 @@ class LocalEngine(ImageEngine):
 
     The process is started and the model loaded for the first picture. If it dies, that picture is
     lost and the next one starts another; twice in a row, and it is given up.
-    ``cpu_s`` is what the process has used for pictures.
     """
 
     name = "local"
@@ -88,12 +90,18 @@ class LocalEngine(ImageEngine):
 
     def __init__(self, options: Options) -> None:
         self.tally = Tally()
-        self.cpu_s = 0.0
         self._options = options
+        self._ended_cpu_s = 0.0
         self._painter: Painter | None = None
         self._busy = threading.Lock()
         self._closed = False
         self._deaths = 0
+
+    @property
+    def cpu_s(self) -> float:
+        """What its processes have used, loading included, as they told last."""
+        painter = self._painter
+        return self._ended_cpu_s + (0.0 if painter is None else painter.cpu_s)
 
     @property
     def model(self) -> str:
@@ -157,7 +165,6 @@ class LocalEngine(ImageEngine):
                 load_s = self._load(call)
                 painted = self._paint(order, request, stepped)
                 call.settle(used, "measured", flops=flops, load_s=load_s)
-            self.cpu_s += painted.cpu_s
             return (MadeImage(
                 painted.image, seed, painted.paint_s, steps, "0", "measured",
                 None if flops is None else cu(flops),
@@ -207,6 +214,11 @@ class LocalEngine(ImageEngine):
         if request.count != 1:
             raise OptionError(f"The local generator makes one picture at a time, not "
                               f"{request.count}.")  # fmt: skip
+        if len(request.prompt) > _MOST_PROMPT:
+            raise OptionError(
+                f"A prompt of {len(request.prompt):,} characters is too long for the local "
+                "generator.", f"It takes {_MOST_PROMPT:,}.",
+            )  # fmt: skip
         area = request.width_px * request.height_px
         sides = (request.width_px, request.height_px)
         if any(side < 1 or side % can.multiple_px for side in sides) or not (
@@ -241,8 +253,12 @@ class LocalEngine(ImageEngine):
                 f"{self._files} must go together, and be of a kind that is run here.",
             ) from exc
         except PainterDied as exc:
-            call.release("RequestFailed")
-            raise self._lost(exc, "while it loaded") from exc
+            lost = self._lost(exc, "while it loaded")
+            call.release(type(lost).__name__)
+            raise lost from exc
+        except BackendFailed:  # there is none
+            call.release("BackendFailed")
+            raise
         except BaseException:
             self._let_go()
             raise
@@ -291,9 +307,10 @@ class LocalEngine(ImageEngine):
         return ", ".join(shown(path) for path in self._found.weights.paths)
 
     def _let_go(self) -> None:
-        if self._painter is not None:
-            self._painter.close()
-            self._painter = None
+        painter, self._painter = self._painter, None
+        if painter is not None:
+            painter.close()
+            self._ended_cpu_s += painter.cpu_s
 
 
 def _cores() -> int:

@@ -10,13 +10,14 @@ from __future__ import annotations
 import ctypes
 import os
 import queue
+import re
 import resource
 import signal
 import threading
 import time
 from importlib import import_module
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 from vidsum.broll.engines.painter_wire import Order, files_in, order_in
 from vidsum.data import Image
@@ -25,6 +26,9 @@ from vidsum.media import wire
 Inbox = queue.SimpleQueue[tuple[wire.Header, bytes]]
 _ERROR = 3
 """Source: stable-diffusion.h, enum sd_log_level_t: debug 0, info 1, warning 2, error 3."""
+_WORDS_ONLY: Final = str.maketrans({"\0": " ", "\\": "/", "[": "(", "]": ")"})
+_WEIGHT: Final = re.compile(r"(:[+-]?[.\d]+)\)")
+_BREAK: Final = re.compile(r"BREAK\b")
 
 
 def main() -> None:
@@ -63,7 +67,7 @@ class _Easel:
         self._answers = answers
         self._model: Any = None
         self._steps = 0
-        self._device = "cpu"
+        self._device = "gpu"
         self._callbacks: list[Any] = []  # C keeps pointers to them
 
     def serve(self, inbox: Inbox) -> None:
@@ -80,7 +84,7 @@ class _Easel:
                 self._send({"failed": f"{kind}{exc}"[:1000]})
 
     def _send(self, header: wire.Header, blob: bytes = b"") -> None:
-        wire.write(self._answers, header, blob)
+        wire.write(self._answers, header | {"cpu_s": time.process_time()}, blob)
 
     def _load(self, message: wire.Header) -> None:
         native = import_module("stable_diffusion_cpp")  # it has no types
@@ -98,8 +102,8 @@ class _Easel:
         """Have the native library tell us what it logs and which step it is at."""
 
         def log(level: int, text: bytes, data: Any) -> None:
-            if b"Using " in text and b" backend" in text and b"CPU" not in text:
-                self._device = "gpu"
+            if b"- Using CPU backend" in text:  # of a GPU it says nothing
+                self._device = "cpu"
             if level >= _ERROR:
                 os.write(2, text)
 
@@ -114,7 +118,7 @@ class _Easel:
     def _paint(self, order: Order, references: list[Image]) -> None:
         from PIL import Image as Pillow
 
-        started_s, cpu_s = time.perf_counter(), time.process_time()
+        started_s = time.perf_counter()
         self._steps = order.steps
         (picture,) = self._model.generate_image(
             prompt=_plain(order.prompt), width=order.width_px, height=order.height_px,
@@ -126,15 +130,22 @@ class _Easel:
         picture = picture.convert("RGB")
         self._send(
             {"painted": True, "width_px": picture.width, "height_px": picture.height,
-             "paint_s": time.perf_counter() - started_s, "cpu_s": time.process_time() - cpu_s},
+             "paint_s": time.perf_counter() - started_s},
             picture.tobytes(),
         )  # fmt: skip
 
 
 def _plain(prompt: str) -> str:
-    """Return a prompt without what the library takes for an order to open a file, and as C and
-    UTF-8 can have it. ``<lora:/some/file:1>`` in a prompt would load that file as weights."""
-    prompt = prompt.replace("<lora:", "<lora ").replace("\0", " ")
+    """Return a prompt in which the library finds nothing but words, as C and UTF-8 can have it.
+
+    It takes ``<lora:/some/file:1>`` for a file of weights to load, ``(at 10:30)`` for words that
+    weigh 30 times as much (``(well:.)`` ends the process), ``[…]`` for words that weigh less, and
+    BREAK for a command. It knows an escape for the opening round bracket alone; a closing one is a
+    word where none was opened. Source: stable-diffusion.cpp, src/util.cpp,
+    ``parse_prompt_attention``.
+    """
+    prompt = prompt.replace("<lora:", "<lora ").translate(_WORDS_ONLY)
+    prompt = _WEIGHT.sub(r"\1 )", _BREAK.sub("Break", prompt)).replace("(", r"\(")
     return prompt.encode("utf-8", "replace").decode()
 
 

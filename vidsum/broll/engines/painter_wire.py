@@ -3,7 +3,7 @@
 The program sends ``{"do": "load", …}`` once and ``{"do": "paint", …}`` for each picture, with
 the references' pixels one after the other. The painter answers a picture with any number of
 ``{"step": …}`` and one ``{"painted": …}`` or ``{"failed": …}``; loading with ``{"loaded": …}`` or
-``{"failed": …}``.
+``{"failed": …}``. ``cpu_s`` in each answer is what its process has used so far.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from vidsum.data import Image
 from vidsum.media.wire import BadMessage, Header
 
 _MOST_SIDE_PX: Final = 1 << 14
+_MOST: Final = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +35,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Painted:
-    """A picture: uint8 [h, w, 3] RGB, what it took, and on what."""
+    """A picture: uint8 [h, w, 3] RGB, and how long it took."""
 
     image: Image
     paint_s: float
-    cpu_s: float
 
 
 def load_message(files: Mapping[str, Path], threads: int) -> Header:
@@ -80,19 +80,21 @@ def painted_in(message: Header, pixels: bytes) -> Painted:
     width, height = _whole(message, "width_px"), _whole(message, "height_px")
     if not (width <= _MOST_SIDE_PX and height <= _MOST_SIDE_PX):
         raise BadMessage("a picture of no size")
-    return Painted(as_image(pixels, width, height), seconds_in(message, "paint_s"),
-                   seconds_in(message, "cpu_s"))  # fmt: skip
+    return Painted(as_image(pixels, width, height), seconds_in(message, "paint_s"))
 
 
 def steps_in(message: Header) -> tuple[int, int]:
     """Return how many steps are done, and of how many. Raises: BadMessage."""
-    return _whole(message, "step"), _whole(message, "of")
+    step, steps = _whole(message, "step"), _whole(message, "of")
+    if step > steps:
+        raise BadMessage("a step after the last one")
+    return step, steps
 
 
 def seconds_in(message: Header, key: str) -> float:
     """Return a time. Raises: BadMessage."""
     found = message.get(key)
-    if not isinstance(found, int | float) or isinstance(found, bool) or found < 0:
+    if not isinstance(found, int | float) or isinstance(found, bool) or not 0 <= found <= _MOST:
         raise BadMessage(f"{key} is no time")
     return float(found)
 
@@ -115,6 +117,6 @@ def as_image(pixels: bytes, width: int, height: int) -> Image:
 
 def _whole(message: Header, key: str) -> int:
     found = message.get(key)
-    if type(found) is not int or found < 1:
+    if type(found) is not int or not 1 <= found <= _MOST:
         raise BadMessage(f"{key} is no number")
     return found

@@ -68,12 +68,13 @@ class Painter:
     """One painter process with one model. One picture at a time; ``kill`` works from any thread.
 
     ``load_s`` is what loading took, ``device`` (``cpu`` or ``gpu``) where the model works; both
-    are known after :meth:`load`.
+    are known after :meth:`load`. ``cpu_s`` is what the process has used, as it told last.
     """
 
     def __init__(self, *, hide_gpus: bool = False) -> None:
         """Start the process. Raises: BackendFailed."""
         self.load_s: float | None = None
+        self.cpu_s = 0.0
         self.device = "cpu"
         self._last_words: deque[bytes] = deque(maxlen=_LINES)
         root = str(Path(vidsum.__file__).resolve().parent.parent)
@@ -176,6 +177,7 @@ class Painter:
         message = wire.read(self._read_bytes)
         if message is None:
             raise self._died()
+        self.cpu_s = seconds_in(message[0], "cpu_s")
         if "failed" in message[0]:
             why = escaped(text_in(message[0], "failed"))[:_WORDS].rstrip(" .")
             words = self.last_words()

@@ -17,7 +17,7 @@ from typing import Final, Literal
 
 from vidsum.catalog.pictures import ImageModel
 from vidsum.catalog.tensors import Tensor, WeightsFile, read_weights
-from vidsum.errors import BackendFailed
+from vidsum.errors import BackendFailed, OptionError
 from vidsum.wording import shown
 
 Family = Literal["flux2", "sd1", "sd2", "sdxl", "transformer"]
@@ -41,8 +41,9 @@ _GET_AGAIN: Final = "Get it again: vidsum models pull NAME --force, or from wher
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """The files of one model, as their heads tell. ``decoder`` and ``encoder`` are None where the
-    diffusion file has all. ``tiny``: the autoencoder is a tiny one (TAESD)."""
+    """The files of one model, as their heads tell. ``encoder`` is None where the diffusion file
+    has all; ``decoder`` is then one that comes before its own, if there is one. ``tiny``: the
+    autoencoder is a tiny one (TAESD)."""
 
     family: Family
     diffusion: WeightsFile
@@ -59,9 +60,9 @@ class Weights:
     @property
     def native_paths(self) -> Mapping[str, Path]:
         """The files under the names that the native library knows them by."""
-        if self.encoder is None:
-            return {"model_path": self.diffusion.path}
-        files = {"diffusion_model_path": self.diffusion.path, "llm_path": self.encoder.path}
+        files = {"model_path": self.diffusion.path}
+        if self.encoder is not None:
+            files = {"diffusion_model_path": self.diffusion.path, "llm_path": self.encoder.path}
         if self.decoder is not None:
             files["taesd_path" if self.tiny else "vae_path"] = self.decoder.path
         return files
@@ -86,24 +87,36 @@ def look_at(model: ImageModel) -> Weights:
     """Return what a model's files are. Reads no weights.
 
     Raises: BackendMissing for a file that is not there or is none of weights; BackendFailed for one
-    that is cut off, of a family that is not run here, or that does not go with the others.
+    that is cut off, of a family that is not run here, or that does not go with the others;
+    OptionError for a text encoder beside a model that has one.
     """
     diffusion = _whole(model.diffusion)
     if _is_checkpoint(diffusion):
-        return Weights(_unet(diffusion), diffusion, None, None, tiny=False)
+        if model.encoder is not None:
+            raise OptionError(f"{shown(diffusion.path)} has a text encoder in it.",
+                              "Leave out --image-encoder.")  # fmt: skip
+        better = None if model.decoder is None else _decoder(model.decoder)
+        return Weights(_unet(diffusion), diffusion, None, better,
+                       tiny=better is not None and _is_tiny(better))  # fmt: skip
     family = _transformer(diffusion)
     if model.encoder is None or model.decoder is None:
         part, flag = ("text encoder", "encoder") if model.encoder is None else (
             "autoencoder", "decoder")  # fmt: skip
         raise BackendFailed(f"{shown(model.diffusion)} has no {part} in it.",
                             f"Name the one that goes with it: --image-{flag} FILE.")  # fmt: skip
-    encoder, decoder = _whole(model.encoder), _whole(model.decoder)
+    encoder = _whole(model.encoder)
     _check_encoder(family, diffusion, encoder)
-    tiny = _is_tiny(decoder)
-    if not any("decoder." in name for name in decoder.tensors):
-        raise BackendFailed(f"{shown(decoder.path)} is no autoencoder.",
+    decoder = _decoder(model.decoder)
+    return Weights(family, diffusion, encoder, decoder, _is_tiny(decoder))
+
+
+def _decoder(path: Path) -> WeightsFile:
+    """Return an autoencoder. Raises: BackendMissing, BackendFailed."""
+    file = _whole(path)
+    if not any("decoder." in name for name in file.tensors):
+        raise BackendFailed(f"{shown(path)} is no autoencoder.",
                             "Name the one of the image model: --image-decoder FILE.")  # fmt: skip
-    return Weights(family, diffusion, encoder, decoder, tiny)
+    return file
 
 
 def _whole(path: Path) -> WeightsFile:
@@ -156,8 +169,9 @@ def _check_encoder(family: Family, diffusion: WeightsFile, encoder: WeightsFile)
                             "Name the one of the image model: --image-encoder FILE.")  # fmt: skip
     text = diffusion_tensors(diffusion).get("txt_in.weight")
     width = embeddings.shape[1]
-    if family == "flux2" and text is not None and text.shape[1:] != (width * _STACKED_LAYERS,):
-        wanted = text.shape[-1] // _STACKED_LAYERS
+    read = text.shape[1] if text is not None and len(text.shape) == 2 else None
+    if family == "flux2" and read is not None and read != width * _STACKED_LAYERS:
+        wanted = read // _STACKED_LAYERS
         raise BackendFailed(
             f"The text encoder {shown(encoder.path)} does not go with "
             f"{shown(diffusion.path)}: it is {width} wide, and {wanted} are needed.",
