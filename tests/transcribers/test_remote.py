@@ -251,7 +251,7 @@ def test_a_server_that_takes_less_at_once_is_sent_less(refusal: Answer, dense_ta
         return refusal if sound_of(call).size > 29 * RATE_HZ else transcribes()(call)
 
     with ScriptedProvider(step) as provider:
-        transcript = Listening(provider.url, api_timeout_s=3.0).to(dense_talk)
+        transcript = Listening(provider.url, api_timeout_s=12.0).to(dense_talk)
     assert transcript is not None
     assert words_of(transcript) == " ".join(text for _, text in DENSE).split()
     assert len(transcript.segments) > 3, "it is still asked for times"

@@ -16,7 +16,7 @@ from watched import CALL_NANO, Watched, small_film, wait_until, watched, whole
 
 from vidsum.watch.names import passed_over
 
-FILES = int(os.environ.get("VIDSUM_TEST_FILES", "300"))
+FILES = int(os.environ.get("VIDSUM_TEST_FILES", "150"))
 """How many files come at once: faults/README.md has the figures of 2,000."""
 
 
