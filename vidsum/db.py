@@ -199,9 +199,10 @@ def _version(connection: sqlite3.Connection, path: Path, migrations: Migrations)
     with _at_one_moment(connection):  # another process may be making the tables right now
         (owner,) = connection.execute("PRAGMA application_id").fetchone()
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        (items,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    if owner != APPLICATION_ID and (owner or version or items):
-        raise OutputError(f"{path} is another program's database.", "Move it away.")
+        if owner != APPLICATION_ID:
+            (items,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            if owner or version or items:
+                raise OutputError(f"{path} is another program's database.", "Move it away.")
     if version > len(migrations):
         raise OutputError(f"{path} was written by a newer vidsum.",
                           "Use that one, or move the file away.")  # fmt: skip

@@ -213,17 +213,21 @@ def test_an_interruption_does_not_wait_for_a_model(talk: Path) -> None:
     assert "interrupted; what was found so far is kept" in err.splitlines()[-1]
 
 
+def interrupted_in_a_library() -> None:
+    """Raise what came of Ctrl-C, which is raised in the main thread only."""
+    try:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            raise AttributeError  # as a library's cleaning up may
+    except AttributeError as exc:
+        raise BackendFailed("The library failed.") from exc
+
+
 def test_an_error_that_an_interrupt_became_is_an_interrupt(talk: Path) -> None:
     def stop(event: Event) -> None:
-        # Python raises interrupts in the main thread only.
         if isinstance(event, StageStarted) and event.stage == "looking":
-            try:
-                try:
-                    raise KeyboardInterrupt
-                finally:
-                    raise AttributeError  # as a library's cleaning up may
-            except AttributeError as exc:
-                raise BROKEN from exc
+            interrupted_in_a_library()
 
     run = run_of(talk, stop)
     with pytest.raises(KeyboardInterrupt), api.finishing(run):
@@ -231,3 +235,19 @@ def test_an_error_that_an_interrupt_became_is_an_interrupt(talk: Path) -> None:
     with Ledger(default_path()) as ledger:
         entries = list(ledger.entries(run_id=run.meter.book.identity.run_id))
     assert [one.status for one in entries if one.kind == "run"] == [None, "interrupted"]
+
+
+def test_no_run_goes_on_after_an_interrupt_for_what_it_has(
+    talk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(number: int) -> str:
+        if number:
+            interrupted_in_a_library()
+        return "A beach."
+
+    put_in_place(monkeypatch, "captioner", "local", sees(script))
+    run = run_of(talk, captioner="local")
+    with pytest.raises(KeyboardInterrupt), api.finishing(run):
+        api.extract(run)
+    assert run.has_answers
+    assert run.failures == []

@@ -180,14 +180,21 @@ def test_what_another_program_writes_to_is_read_without_waiting(
     assert Store(path).put("test", "d", b"d")
 
 
-def test_a_file_that_nobody_else_may_read_is_waited_for_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, sqlite3.Connection]:
+    """A store that holds ``a`` and that another program has to itself, and that program."""
     path = tmp_path / "cache.db"
     Store(path).put("test", "a", b"a")
     holder = sqlite3.connect(path, isolation_level=None)
     holder.execute("BEGIN EXCLUSIVE")
     monkeypatch.setattr(content, "_WAIT_S", 0.1)
+    return path, holder
+
+
+def test_a_file_that_nobody_else_may_read_is_waited_for_once(
+    locked: tuple[Path, sqlite3.Connection],
+) -> None:
+    path, holder = locked
     store = Store(path)
     assert store.get("test", "a") is None
     assert store.trouble.startswith(f"{path} was locked by another program for 0")
@@ -197,14 +204,10 @@ def test_a_file_that_nobody_else_may_read_is_waited_for_once(
 
 
 def test_what_was_locked_is_tried_again_after_a_while(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    locked: tuple[Path, sqlite3.Connection], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Making room in a large store takes longer than anybody waits, and is over some time."""
-    path = tmp_path / "cache.db"
-    Store(path).put("test", "a", b"a")
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN EXCLUSIVE")
-    monkeypatch.setattr(content, "_WAIT_S", 0.1)
+    path, holder = locked
     store, other = Store(path), Store(path)
     assert not store.put("test", "b", b"b")
     monkeypatch.setattr(content, "_LOCKED_S", 0.0)

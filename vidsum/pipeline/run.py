@@ -12,7 +12,7 @@ from vidsum.config import Options
 from vidsum.costs.meter import Meter
 from vidsum.costs.opening import ledger_on_network, open_meter
 from vidsum.data import Notice
-from vidsum.errors import DecodeStopped, VidsumError
+from vidsum.errors import DecodeStopped, VidsumError, interrupt_behind
 from vidsum.events import Listener, Noted, ignore
 from vidsum.media.process import Decoder
 from vidsum.pipeline.choosing import Engines, choose
@@ -102,7 +102,12 @@ class Run:
         self.fail(exc)
 
     def fail(self, exc: VidsumError) -> None:
-        """Write down that a backend gave up on the way, and say that the run goes on."""
+        """Write down that a backend gave up on the way, and say that the run goes on.
+
+        Raises: KeyboardInterrupt where that is what the error came of.
+        """
+        if (interrupt := interrupt_behind(exc)) is not None:
+            raise interrupt from None
         with self._lock:
             self.troubles.append(exc)
             self.failures.append(f"{exc.message} {exc.hint}".strip())
