@@ -63,7 +63,6 @@ class Maker:
         run.on_stop(engine.close)
         # Nothing else runs meanwhile: the process's CPU is the engine's.
         with run.meter.stage(STAGE, "image_gen", engine.name, WHOLE_PROCESS) as account:
-            account.on_gpu = engine.work == "gpu"
             engine.tally.bind(account)
             before_s = _cpu_s(engine)
             try:
@@ -71,6 +70,7 @@ class Maker:
                 if not (self.capped or self.gave_up):
                     self._all(baselines, account, "pictures without references")
             finally:
+                account.on_gpu = engine.work == "gpu"  # known once the model is loaded
                 account.child_cpu_s += _cpu_s(engine) - before_s
                 account.add(**engine.tally.counts,
                             pictures=sum(one.state == "made" for one in self.new))  # fmt: skip

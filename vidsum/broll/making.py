@@ -62,9 +62,10 @@ def make(
     folder.read_plan()  # before a lock is made in what is no such folder
     with folder.hold():
         folder.create()
-        studio = _studio(run, folder, folder.read_plan(), engine, ref)
+        plan = folder.read_plan()
+        wanted = chosen(plan, scenes)
+        studio = _studio(run, folder, plan, engine, ref)
         made = promoted(folder, folder.read_made())
-        wanted = chosen(studio.plan, scenes)
         lot = missing(studio, made, wanted, variations, retry=retry)
         extra = effect.baselines(run, studio, made, wanted) if measured else ()
         estimating.check_capped(run, engine, _itemised(run, studio, wanted, lot, extra))
@@ -89,9 +90,10 @@ def estimate(
     """
     plan = folder.read_plan()
     bare = sum(not scene.prompt for scene in plan.scenes)
-    studio = _studio(run, folder, _with_templates(plan), engine, ref)
+    plan = _with_templates(plan)
+    wanted = chosen(plan, scenes)
+    studio = _studio(run, folder, plan, engine, ref)
     made = _as_promoted(folder, folder.read_made())
-    wanted = chosen(studio.plan, scenes)
     lot = missing(studio, made, wanted, variations, retry=retry)
     extra = effect.baselines(run, studio, made, wanted) if measured else ()
     return _itemised(run, studio, wanted, lot, extra, prompts=bare)

@@ -263,6 +263,7 @@ class LocalEngine(ImageEngine):
             self._let_go()
             raise
         call.model = replace(call.model, device=self._painter.device)
+        self.work = "gpu" if self._painter.device == "gpu" else "cores"
         return self._painter.load_s
 
     def _paint(self, order: Order, request: ImageRequest, stepped: Stepped) -> Painted:
