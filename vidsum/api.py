@@ -21,6 +21,7 @@ from vidsum.errors import VidsumError, interrupt_behind
 from vidsum.events import Listener, ignore
 
 if TYPE_CHECKING:
+    from vidsum.broll.items import Itemised
     from vidsum.config import Options
     from vidsum.pipeline.estimating import Estimated
     from vidsum.pipeline.run import Run
@@ -223,6 +224,24 @@ def estimate(
             found = replace(found, comparison=compared(run, found, compare_model))
         run.finish("estimate")
     return replace(found, left_out=left_out(options, found.estimate))
+
+
+def estimate_broll(path: Path, options: Options, listen: Listener = ignore) -> Itemised:
+    """Return what :func:`illustrate` would cost besides the summary. Asks nobody, makes nothing.
+
+    Raises: MediaError, OptionError, BackendMissing, BackendFailed.
+    """
+    from vidsum.broll import foreseeing, steps
+    from vidsum.pipeline.estimating import uncapped
+    from vidsum.pipeline.extract import prepare
+
+    run = start(path, uncapped(options), listen, recorded=False)
+    with finishing(run):
+        engine = steps.engine_for(run.options)
+        try:
+            return foreseeing.foresee(run, engine, prepare(run, identify=False))
+        finally:
+            engine.close()
 
 
 def prompt(run: Run, evidence_bundle: Bundle) -> str:

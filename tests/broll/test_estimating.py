@@ -10,8 +10,9 @@ import pytest
 from broll.brush import Brush, asked, filled, scene
 
 from vidsum.broll.engines.protocol import ImageRequest
-from vidsum.broll.estimating import Item, Itemised, Parts, check_capped, itemise
+from vidsum.broll.estimating import check_capped, itemise
 from vidsum.broll.folder import BrollFolder
+from vidsum.broll.items import Finishing, Item, Itemised, Parts
 from vidsum.broll.making import estimate, make
 from vidsum.config import Options
 from vidsum.data import ModelRef
@@ -60,8 +61,9 @@ def test_totals_say_what_is_missing_from_them() -> None:
 
 
 def test_an_estimate_has_a_line_for_each_part_and_none_for_the_rest(tmp_path: Path) -> None:
-    parts = Parts(picture=SIZE, baseline=SMALL, pictures=4, baselines=2, motion=3, clips=1)
-    found = itemise(run_of(), Brush(tmp_path / "log"), parts)
+    parts = Parts(picture=SIZE, baseline=SMALL, pictures=4, baselines=2)
+    left = Finishing(motion=3, clips=1)
+    found = itemise(run_of(), Brush(tmp_path / "log"), parts, left)
     assert [(one.part, one.count) for one in found.items] == [
         ("pictures", 4), ("baselines", 2), ("motion", 3), ("clips", 1)]  # fmt: skip
     pictures = item("pictures", found)

@@ -189,6 +189,28 @@ def test_the_folder_of_another_video_of_the_same_stem_stays_as_it_is(tmp_path: P
                       if one.is_file()}  # fmt: skip
 
 
+def test_that_is_found_out_before_anything_is_spent(video: Path) -> None:
+    filled(BrollFolder.of_video(video), video=str(video), video_sha256="cd" * 32)
+    with Provider(sends(NOISE)) as provider:
+        with pytest.raises(OptionError, match="what this video was before"):
+            again(video, provider)
+        assert provider.calls == []
+
+
+def test_what_was_foreseen_is_what_it_costs(video: Path) -> None:
+    with Provider(sends(NOISE)) as provider:
+        options = options_for(provider, reasoner="extractive", variations=2)
+        before = api.estimate_broll(video, options)
+        assert provider.calls == []
+        found = api.illustrate(video, options)
+        after = api.estimate_broll(video, options)
+    assert [(one.part, one.count) for one in before.items] == [
+        ("pictures", 4), ("upscale", 2), ("motion", 2)]  # fmt: skip
+    assert "2 scenes" in before.note
+    assert before.usd_nano == found.receipt.total.usd_nano.value == 160_000_000
+    assert (after.items, after.kept, after.note) == ((), 4, "")
+
+
 # Its steps
 
 

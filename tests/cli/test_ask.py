@@ -259,7 +259,7 @@ def test_what_each_modality_bought_and_cost(
     [
         (["--ask", " ?"], "--ask takes a question"),
         (["--ask", "Who?", "--what-did-vision-buy"], "do not go together"),
-        (["--ask", "Who?", "--dry-run"], "--dry-run estimates summaries only"),
+        (["--ask", "Who?", "--dry-run"], "--dry-run estimates summaries, and their B-roll, only"),
         (["--style", "limerick"], "limerick"),
         (["--style", "../summary"], "../summary"),
         (["--context", "no/such/notes.txt"], "no/such/notes.txt"),

@@ -144,6 +144,28 @@ def test_a_video_that_was_moved_is_told_of_and_can_be_named(whole: Whole) -> Non
     assert [Path(one).name for one in named.json["broll"]["exports"]] == ["moved.edl"]
 
 
+def test_an_estimate_tells_what_is_missing(whole: Whole, tmp_path: Path) -> None:
+    own = tmp_path / "own.mp4"
+    own.symlink_to(whole.video)
+    flags = ("--image-model", whole.model, "--variations", "2", "--scenes", "3", *SMALL)
+    dry = whole.call(own, "--broll", "--dry-run", "--json", *flags)
+    assert dry.code == 0, dry.err
+    told = dry.json["broll"]
+    assert [(one["part"], one["count"]) for one in told["items"]] == [
+        ("pictures", 6), ("baselines", 3), ("upscale", 3), ("motion", 3)]  # fmt: skip
+    assert told["items"][0]["each_cu"] > 0
+    page = whole.call("estimate", own, "--broll", *flags)
+    assert "6 pictures" in page.out
+    assert "a video may have fewer scenes" in page.out
+    assert whole.call("estimate", own, "--json", "--no-ocr").json["broll"] is None
+    done = whole.call("estimate", whole.video, "--broll", "--json", "--scenes", "1",
+                      "--variations", "1", *flags[:2], *SMALL)  # fmt: skip
+    assert (done.json["broll"]["items"], done.json["broll"]["kept"]) == ([], 1)
+    finished = whole.call("broll", "finish", whole.folder, "--dry-run", "--seconds", "1")
+    assert finished.code == 0, finished.err
+    assert "1 moving shot" in finished.out
+
+
 def test_again_it_costs_nothing(whole: Whole) -> None:
     before = {one: one.stat().st_mtime_ns for one in (whole.folder / "images").iterdir()}
     again = whole.again()
@@ -180,6 +202,8 @@ def test_step_by_step(whole: Whole, tmp_path: Path) -> None:
     assert parts["pictures"]["count"] == 2 * scenes
     assert dry.json["total_usd_nano"] == 0
     assert not list((place / "images").iterdir())
+    nothing = whole.call("broll", "finish", place, "--dry-run")
+    assert (nothing.code, nothing.err.count("\n")) == (2, 1)
     nothing = whole.call("broll", "finish", place)
     assert (nothing.code, nothing.err.count("\n")) == (2, 1)
     assert "pick" in nothing.err

@@ -446,7 +446,10 @@ OTHERS: dict[str, Any] = {
     "max_evidence_tokens": 900, "second_look": 1, "cache": False, "threads": 3, "gpu_layers": 0,
     "api_requests": 1, "api_timeout_s": 5.0, "max_usd": Decimal(1), "max_cu": 1.0,
     "max_seconds": 9.0, "allow_unpriced": True, "max_usd_per_day": Decimal(1),
-    "max_cu_per_day": 1.0, "watts_per_core": 3.0,
+    "max_cu_per_day": 1.0, "watts_per_core": 3.0, "generator": "local", "image_model": "other",
+    "image_encoder": "e.gguf", "image_decoder": "d.gguf", "image_api": "ollama",
+    "image_timeout_s": 9.0, "image_steps": 9, "image_side_px": 640, "scenes": 9, "variations": 9,
+    "ref": "none",
 }  # fmt: skip
 
 

@@ -1,139 +1,26 @@
-"""What B-roll would cost, part by part, before anything is spent; and that a paid one has a cap.
-
-What is not known is None and makes a total a lower bound: it is never counted as nothing.
-"""
+"""What B-roll would cost, part by part, before anything is spent; and that a paid one has a cap."""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, Literal, Protocol, runtime_checkable
+from collections.abc import Iterable, Sequence
+from typing import Final, Protocol, runtime_checkable
 
 from vidsum import registry
 from vidsum.backends.providers import Endpoint, endpoint
 from vidsum.broll.engines import remote_costs
 from vidsum.broll.engines.protocol import ImageEngine, ImageRequest
-from vidsum.costs.budget import dollars
+from vidsum.broll.items import Finishing, Item, Itemised, Part, Parts
 from vidsum.costs.units import cu
 from vidsum.data import Entry, ModelRef, Need, Quantities, Span
 from vidsum.errors import OptionError
 from vidsum.pipeline.run import Run
-from vidsum.wording import escaped, number
+from vidsum.wording import escaped
 
-Part = Literal["scenes", "prompts", "pictures", "baselines", "upscale", "motion", "clips"]
-WORDS: Final[dict[Part, tuple[str, str]]] = {
-    "scenes": ("plan", "plans"), "prompts": ("prompt", "prompts"),
-    "pictures": ("picture", "pictures"),
-    "baselines": ("picture without references", "pictures without references"),
-    "upscale": ("enlarged picture", "enlarged pictures"), "motion": ("moving shot", "moving shots"),
-    "clips": ("generated clip", "generated clips"),
-}  # fmt: skip
-STAGES: Final[dict[Part, str]] = {
-    "pictures": "generate", "baselines": "generate", "upscale": "upscale", "motion": "motion",
-}  # fmt: skip
-"""The stage of the ledger that each part's seconds are known from."""
 _SCENES_TOKENS: Final = (6000, 900)
 _PROMPT_TOKENS: Final = (900, 250)
 """What a plan, and a scene's prompt, likely take to ask and to answer. Ours: a summary with its
 timeline of ten minutes; prompts are at most 700 letters."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
-    """One part: so many of it at so much each. None is unknown.
-
-    ``model`` is "" where none is asked; ``price_source`` as in :class:`vidsum.data.Price`.
-    """
-
-    part: Part
-    count: int
-    model: str = ""
-    each_usd_nano: int | None = 0
-    each_cu: float | None = 0.0
-    each_s: float | None = None
-    price_source: str = ""
-    note: str = ""
-
-    @property
-    def what(self) -> str:
-        """It in words: ``12 pictures``."""
-        return f"{number(self.count)} {WORDS[self.part][self.count != 1]}"
-
-    @property
-    def usd_nano(self) -> int | None:
-        """All of it in billionths of a US dollar; nothing costs nothing."""
-        return None if self.count and self.each_usd_nano is None else (
-            self.count * (self.each_usd_nano or 0))  # fmt: skip
-
-    @property
-    def cu(self) -> float | None:
-        """All of it in compute units."""
-        return _times(self.count, self.each_cu)
-
-    @property
-    def seconds(self) -> float | None:
-        """All of it in seconds, one after the other."""
-        return _times(self.count, self.each_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Itemised:
-    """What B-roll would cost. ``kept`` pictures are there already and cost nothing.
-
-    ``prices`` says where prices come from, None when none was needed.
-    """
-
-    items: tuple[Item, ...]
-    kept: int = 0
-    prices: str | None = None
-
-    @property
-    def usd(self) -> str:
-        """The total in words: ``$0.48``, ``≥ $0.48`` when parts are unknown, or ``unknown``."""
-        return self._total([item.usd_nano for item in self.items], lambda sum_: _usd(int(sum_)))
-
-    @property
-    def cu(self) -> str:
-        """The total of compute units in words."""
-        return self._total([item.cu for item in self.items], lambda sum_: f"{sum_:.3g} CU")
-
-    @property
-    def seconds(self) -> str:
-        """The total of seconds in words."""
-        return self._total([item.seconds for item in self.items], lambda sum_: f"{sum_:.0f} s")
-
-    @property
-    def usd_nano(self) -> int | None:
-        """The total in billionths of a US dollar; None when a part is unknown."""
-        parts = [item.usd_nano for item in self.items]
-        return None if None in parts else sum(filter(None, parts))
-
-    def _total(self, parts: Sequence[float | None], say: Callable[[float], str]) -> str:
-        known = [one for one in parts if one is not None]
-        if len(known) == len(parts):
-            return say(sum(known))
-        return f"≥ {say(sum(known))}" if any(known) else "unknown"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """How much there is to do: so many pictures like ``picture``, baselines like ``baseline``.
-
-    ``scenes`` counts plans that a text model writes, ``prompts`` the prompts that it does.
-    """
-
-    picture: ImageRequest
-    baseline: ImageRequest
-    pictures: int
-    baselines: int = 0
-    kept: int = 0
-    scenes: int = 0
-    prompts: int = 0
-    upscale: int = 0
-    upscaler: str = ""
-    motion: int = 0
-    clips: int = 0
 
 
 @runtime_checkable
@@ -147,7 +34,9 @@ class Computed(Protocol):
         ...
 
 
-def itemise(run: Run, engine: ImageEngine, parts: Parts) -> Itemised:
+def itemise(
+    run: Run, engine: ImageEngine, parts: Parts, finishing: Finishing | None = None, note: str = ""
+) -> Itemised:  # fmt: skip
     """Return what the parts would cost, those with nothing to do left out.
 
     Prices are of the tables in force, compute of the model's dimensions; what neither tells, and
@@ -159,13 +48,27 @@ def itemise(run: Run, engine: ImageEngine, parts: Parts) -> Itemised:
         *_texts(run, parts),
         _pictures(run, engine, past, "pictures", parts.pictures, parts.picture),
         _pictures(run, engine, past, "baselines", parts.baselines, parts.baseline),
-        Item(part="upscale", count=parts.upscale, model=parts.upscaler,
-             each_cu=None if parts.upscaler else 0.0, each_s=_each_s(past, "upscale")),
-        Item(part="motion", count=parts.motion, each_s=_each_s(past, "motion")),
-        Item(part="clips", count=parts.clips, each_usd_nano=None, each_cu=None),
-    ]  # fmt: skip
-    return Itemised(tuple(item for item in items if item.count), parts.kept,
-                    run.meter.book.prices_used)  # fmt: skip
+        *_finished(past, finishing or Finishing()),
+    ]
+    return _told(run, items, parts.kept, note)
+
+
+def itemise_finishing(run: Run, finishing: Finishing) -> Itemised:
+    """Return what finishing would cost: pictures brought to the video's size, and their clips."""
+    return _told(run, _finished(tuple(run.meter.book.history()), finishing))
+
+
+def _told(run: Run, items: Iterable[Item], kept: int = 0, note: str = "") -> Itemised:
+    something = tuple(item for item in items if item.count)
+    return Itemised(something, kept, run.meter.book.prices_used, note)
+
+
+def _finished(past: Sequence[Entry], finishing: Finishing) -> Iterable[Item]:
+    """Yield what is done on this machine, with its seconds, and clips by a model."""
+    yield Item(part="upscale", count=finishing.pictures, each_s=_each_s(past, "upscale"))
+    yield Item(part="motion", count=finishing.motion, each_s=_each_s(past, "motion"))
+    yield Item(part="clips", count=finishing.clips, model=finishing.clip_model, each_cu=None,
+               each_usd_nano=finishing.clip_usd_nano)  # fmt: skip
 
 
 def check_capped(run: Run, engine: ImageEngine, found: Itemised) -> None:
@@ -285,19 +188,9 @@ def _texts(run: Run, parts: Parts) -> Iterable[Item]:
         )  # fmt: skip
 
 
-def _each_s(past: Sequence[Entry], part: Part) -> float | None:
-    """Return the seconds that one of a part's took in earlier runs; None when nobody knows."""
+def _each_s(past: Sequence[Entry], stage: str) -> float | None:
+    """Return the seconds that a picture took at a stage of earlier runs; None when nobody knows."""
     each = [line.wall_s / line.counts["pictures"] for line in past
-            if line.kind == "stage" and line.stage == STAGES[part] and line.phase == "settle"
+            if line.kind == "stage" and line.stage == stage and line.phase == "settle"
             and line.wall_s and line.counts.get("pictures")]  # fmt: skip
     return _median(each)
-
-
-def _times(count: int, each: float | None) -> float | None:
-    if not count:
-        return 0
-    return None if each is None else count * each
-
-
-def _usd(usd_nano: int) -> str:
-    return f"${dollars(usd_nano)}" if usd_nano else "$0"

@@ -95,6 +95,14 @@ def finish(
         return _Finisher(run, folder, how).finish(picks)
 
 
+def unfinished(
+    run: Run, folder: BrollFolder, how: Finish, scenes: Collection[str] | None = None
+) -> list[tuple[Scene, Variation]]:
+    """Return the picks that are not finished in this way. Raises: as :func:`to_finish`."""
+    picks, finisher = to_finish(folder, scenes), _Finisher(run, folder, how)
+    return [(scene, one) for scene, one in picks if finisher.there(scene, one) is None]
+
+
 def to_film(
     folder: BrollFolder, how: Finish, scenes: Collection[str] | None = None
 ) -> list[tuple[int, int, int]]:
@@ -175,7 +183,7 @@ class _Finisher:
         kept: list[FinishedShot] = []
         self._run.listen(StageStarted(_SHOWN, "pictures", len(picks)))
         for done, (scene, one) in enumerate(picks, 1):
-            known = self._there(scene, one)
+            known = self.there(scene, one)
             if known is None:
                 finished.append(self._one(scene, one))
             else:
@@ -194,7 +202,7 @@ class _Finisher:
 
             tell_given_up(self._run, known.scene, known.error)
 
-    def _there(self, scene: Scene, one: Variation) -> FinishedShot | None:
+    def there(self, scene: Scene, one: Variation) -> FinishedShot | None:
         """Return a shot that is finished in this very way, its files being there."""
         known = finished_of(self._made, scene.id)
         if known is None or known.number != one.number or not self._same_picture(known, one):

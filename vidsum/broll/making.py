@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from vidsum.broll import effect, estimating, rewriting
 from vidsum.broll.engines.protocol import ImageEngine
-from vidsum.broll.estimating import Itemised, Parts
 from vidsum.broll.folder import BrollFolder
+from vidsum.broll.items import Itemised, Parts
 from vidsum.broll.made import Made
 from vidsum.broll.maker import Maker, book_kept
 from vidsum.broll.orders import Missing, Order, Ref, Studio, chosen, missing
@@ -68,7 +68,10 @@ def make(
         made = promoted(folder, folder.read_made())
         lot = missing(studio, made, wanted, variations, retry=retry)
         extra = effect.baselines(run, studio, made, wanted) if measured else ()
-        estimating.check_capped(run, engine, _itemised(run, studio, wanted, lot, extra))
+        told = estimating.itemise(run, engine, _parts(studio, wanted, lot, extra))
+        estimating.check_capped(run, engine, told)
+        if told.items:
+            run.inform(f"to be made: {told.in_words}")
         book_kept(run, lot.kept)
         maker = Maker(run, studio, made, refined or {})
         if lot.orders or extra:
@@ -88,6 +91,18 @@ def estimate(
 
     The prompts of scenes that have none yet are part of it. Raises: OptionError, BackendMissing.
     """
+    return estimating.itemise(run, engine, parts(
+        run, folder, engine, variations=variations, scenes=scenes, ref=ref, retry=retry,
+        measured=measured,
+    ))  # fmt: skip
+
+
+def parts(
+    run: Run, folder: BrollFolder, engine: ImageEngine, *, variations: int,
+    scenes: Collection[str] | None = None, ref: Ref = "auto", retry: bool = False,
+    measured: bool = True,
+) -> Parts:  # fmt: skip
+    """Return what :func:`make` would have to make. Raises: OptionError, BackendMissing."""
     plan = folder.read_plan()
     bare = sum(not scene.prompt for scene in plan.scenes)
     plan = _with_templates(plan)
@@ -96,7 +111,7 @@ def estimate(
     made = _as_promoted(folder, folder.read_made())
     lot = missing(studio, made, wanted, variations, retry=retry)
     extra = effect.baselines(run, studio, made, wanted) if measured else ()
-    return _itemised(run, studio, wanted, lot, extra, prompts=bare)
+    return _parts(studio, wanted, lot, extra, prompts=bare)
 
 
 def _with_templates(plan: BrollPlan) -> BrollPlan:
@@ -129,15 +144,14 @@ def _studio(
                   run.options.image_side_px)  # fmt: skip
 
 
-def _itemised(
-    run: Run, studio: Studio, scenes: Sequence[Scene], lot: Missing, extra: Sequence[Order],
-    prompts: int = 0,
-) -> Itemised:  # fmt: skip
+def _parts(
+    studio: Studio, scenes: Sequence[Scene], lot: Missing, extra: Sequence[Order], prompts: int = 0
+) -> Parts:
     orders = lot.orders or (studio.order(scenes[0], 1),)
-    return estimating.itemise(run, studio.engine, Parts(
+    return Parts(
         picture=orders[0].request, baseline=studio.baseline(scenes[0]).request,
         pictures=len(lot.orders), baselines=len(extra), kept=len(lot.kept), prompts=prompts,
-    ))  # fmt: skip
+    )  # fmt: skip
 
 
 def _report(

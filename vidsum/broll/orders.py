@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from vidsum.broll import look, sizes
-from vidsum.broll.engines.protocol import ImageEngine, ImageRequest
+from vidsum.broll.engines.protocol import Capabilities, ImageEngine, ImageRequest
 from vidsum.broll.folder import BrollFolder, checked_id, picture_name
 from vidsum.broll.keys import Wish, prompt_of, seed_of
 from vidsum.broll.made import Made
@@ -92,15 +92,7 @@ class Studio:
                 f"{shown(self.folder.path)} has no look book: nothing can steer its pictures.",
                 "vidsum broll plan VIDEO --replace makes one; --ref none goes without.",
             )
-        able = self.engine.capabilities
-        if self._anchored and not able.most_references:
-            raise OptionError(
-                f"{escaped(self.engine.model)} takes no reference pictures.",
-                "--ref none makes pictures without them; they then share only the style sentence.",
-            )
-        if self.steps is not None and not able.steps:
-            raise OptionError(f"{escaped(self.engine.model)} has no choice of sampling steps.",
-                              "Leave out --image-steps.")  # fmt: skip
+        check_able(self.engine, steered=self._anchored, steps=self.steps)
 
     @property
     def _anchored(self) -> bool:
@@ -114,20 +106,16 @@ class Studio:
     @cached_property
     def size(self) -> tuple[int, int]:
         """The width and height to ask for. Raises: OptionError."""
-        return self._size(self._most_area_px)
+        return sizes.picture_size(*self._asked_size)
 
     @cached_property
     def small_size(self) -> tuple[int, int]:
         """The width and height of a baseline: only its colours are looked at."""
-        return self._size(min(sizes.SMALL_AREA_PX, self._most_area_px))
+        return sizes.baseline_size(*self._asked_size)
 
     @property
-    def _most_area_px(self) -> int:
-        return sizes.area_of(self.plan.width_px, self.plan.height_px, self.side_px)
-
-    def _size(self, most_area_px: int) -> tuple[int, int]:
-        source = self.plan.width_px, self.plan.height_px
-        return sizes.size_for(*source, self.engine.capabilities, most_area_px)
+    def _asked_size(self) -> tuple[int, int, Capabilities, int | None]:
+        return self.plan.width_px, self.plan.height_px, self.engine.capabilities, self.side_px
 
     def order(self, scene: Scene, number: int) -> Order:
         """Return the order for a variation of a scene. Raises: OptionError."""
@@ -172,6 +160,22 @@ class Studio:
         )  # fmt: skip
         return Order(scene, number, wish, references, tuple(picture for picture, _ in loaded),
                      self.engine.capabilities.seed)  # fmt: skip
+
+
+def check_able(engine: ImageEngine, *, steered: bool, steps: int | None) -> None:
+    """Refuse what would have to be dropped silently: pictures that steer, a number of steps.
+
+    Raises: OptionError.
+    """
+    able = engine.capabilities
+    if steered and not able.most_references:
+        raise OptionError(
+            f"{escaped(engine.model)} takes no reference pictures.",
+            "--ref none makes pictures without them; they then share only the style sentence.",
+        )
+    if steps is not None and not able.steps:
+        raise OptionError(f"{escaped(engine.model)} has no choice of sampling steps.",
+                          "Leave out --image-steps.")  # fmt: skip
 
 
 def chosen(plan: BrollPlan, scenes: Collection[str] | None) -> tuple[Scene, ...]:

@@ -62,6 +62,21 @@ def area_of(width_px: int, height_px: int, side_px: int | None) -> int:
     return round(side_px**2 * min(width_px, height_px) / max(width_px, height_px))
 
 
+def picture_size(
+    width_px: int, height_px: int, capabilities: Capabilities, side_px: int | None = None
+) -> Size:  # fmt: skip
+    """Return the size to ask for; ``side_px`` as in :func:`area_of`. Raises: as size_for."""
+    return size_for(width_px, height_px, capabilities, area_of(width_px, height_px, side_px))
+
+
+def baseline_size(
+    width_px: int, height_px: int, capabilities: Capabilities, side_px: int | None = None
+) -> Size:  # fmt: skip
+    """Return the same for a picture of which only the colours are looked at."""
+    most_area_px = min(SMALL_AREA_PX, area_of(width_px, height_px, side_px))
+    return size_for(width_px, height_px, capabilities, most_area_px)
+
+
 def _multiples(capabilities: Capabilities, area_px: int) -> Iterator[Size]:
     """Yield the sizes that an engine makes, no larger than ``area_px`` where it can."""
     step, least, longest = (

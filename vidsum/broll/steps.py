@@ -21,8 +21,8 @@ from vidsum.wording import escaped, path_text, shown
 
 if TYPE_CHECKING:
     from vidsum.broll.engines.protocol import ImageEngine
-    from vidsum.broll.estimating import Itemised
     from vidsum.broll.finishing import Finish, FinishReport
+    from vidsum.broll.items import Itemised
     from vidsum.broll.making import MakeReport
     from vidsum.broll.orders import Ref
     from vidsum.config import Options

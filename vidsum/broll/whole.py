@@ -8,8 +8,10 @@ from vidsum.broll import estimating, sizes, steps
 from vidsum.broll.engines.protocol import ImageRequest
 from vidsum.broll.exporting import FORMATS
 from vidsum.broll.folder import BrollFolder
+from vidsum.broll.orders import check_able
 from vidsum.data import BrollOutcome, Bundle, Summary
 from vidsum.errors import BackendMissing, OptionError, VidsumError
+from vidsum.pipeline.extract import identify_video
 from vidsum.pipeline.run import Run
 from vidsum.wording import escaped, shown
 
@@ -17,10 +19,16 @@ from vidsum.wording import escaped, shown
 def check(run: Run) -> None:
     """Find out, before anything is spent, whether pictures can be made and may be paid for.
 
-    Raises: BackendMissing when nobody makes any, OptionError for a paid engine without a cap.
+    Raises: BackendMissing when nobody makes any, OptionError for a paid engine without a cap, for
+    one that takes no references, and where the folder is that of another video.
     """
+    folder = BrollFolder.of_video(run.path)
+    if run.path.is_file() and folder.plan_file.is_file():
+        identify_video(run)
+        _check_own(run, steps.opened(run.path))
     engine = steps.engine_for(run.options)
     try:
+        check_able(engine, steered=run.options.ref == "auto", steps=run.options.image_steps)
         size = sizes.size_for(1280, 720, engine.capabilities)
         request = ImageRequest("", *size, seed=None)
         if not run.meter.budget.caps.money and estimating.is_paid(run, engine, request):
@@ -58,12 +66,8 @@ def _illustrated(
     """Do it all; return the timelines that were written. Raises: VidsumError."""
     if not folder.plan_file.is_file() or not folder.read_plan().scenes:
         steps.plan(run, folder, bundle, summary)
-    plan = folder.read_plan()
-    if plan.video_sha256 != run.meter.book.identity.video_sha256:
-        raise OptionError(f"{shown(folder.path)} is the B-roll of {escaped(plan.video)}, or of "
-                          "what this video was before.",
-                          "Plan anew with vidsum broll plan VIDEO --replace.")  # fmt: skip
-    if not plan.scenes:
+    _check_own(run, folder)
+    if not folder.read_plan().scenes:
         return ()
     engine = steps.engine_for(run.options)
     try:
@@ -85,3 +89,12 @@ def _illustrated(
     for note in exported.notes:
         run.inform(note)
     return tuple(map(str, exported.files))
+
+
+def _check_own(run: Run, folder: BrollFolder) -> None:
+    """Refuse to go on with a plan that is not this video's. Raises: OptionError."""
+    plan = folder.read_plan()
+    if plan.scenes and plan.video_sha256 != run.meter.book.identity.video_sha256:
+        raise OptionError(f"{shown(folder.path)} is the B-roll of {escaped(plan.video)}, or of "
+                          "what this video was before.",
+                          "Plan anew with vidsum broll plan VIDEO --replace.")  # fmt: skip

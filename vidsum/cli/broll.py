@@ -17,6 +17,7 @@ from vidsum.cli.brollwork import (
     opened_run,
     show,
     show_estimate,
+    show_finish_estimate,
 )
 from vidsum.cli.options import (
     BROLL,
@@ -198,14 +199,15 @@ def refine(ctx: click.Context, /, folder: Path, scene: str, note: str, as_json: 
     help="Ask again for clips that nobody answered, though they may have been paid for.",
 )
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before clips are paid for.")
+@click.option("--dry-run", is_flag=True, help="Only say what it would cost, part by part.")
 @_JSON
 @video_options(only=CAPS | {"api", "image_api", "image_timeout_s"})
 @common_options
 @click.pass_context
 def finish(ctx: click.Context, /, folder: Path, only: tuple[str, ...], upscale: bool, clips: str,
            clip_model: str | None, seconds: float | None, sign: tuple[Path, Path] | None,
-           retry: bool, yes: bool, as_json: bool, config: Path | None, quiet: bool, verbose: bool,
-           **flags: Any) -> None:  # fmt: skip
+           retry: bool, yes: bool, dry_run: bool, as_json: bool, config: Path | None, quiet: bool,
+           verbose: bool, **flags: Any) -> None:  # fmt: skip
     """Bring what is picked to the video's size and frame rate, as pictures and as clips.
 
     Example: vidsum broll finish talk.broll --seconds 5
@@ -216,9 +218,12 @@ def finish(ctx: click.Context, /, folder: Path, only: tuple[str, ...], upscale: 
 
     opened = steps.opened(folder)
     options = options_in_force(flags, config)
-    films = films_for(options, clip_model, wanted=clips == "ai")
+    films = films_for(options, clip_model, wanted=clips == "ai", capped=not dry_run)
     how = Finish(upscale, cast("Clips", clips), seconds, films=films, retry=retry,
                  credentials=Credentials(*sign) if sign else None)  # fmt: skip
+    if dry_run:
+        show_finish_estimate(opened, how, only, options, as_json=as_json)
+        return
     if films is not None:
         confirm(opened, how, only, options, yes=yes)
     try:

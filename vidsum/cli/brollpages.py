@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidsum.reasoner.commands import as_argument
-from vidsum.renderers.blocks import Heading, Page, Paragraph, Table
+from vidsum.renderers.blocks import Heading, Item, Items, Page, Paragraph, Table
 from vidsum.renderers.json import exact_json
 from vidsum.wording import clock, number, shown
 
 if TYPE_CHECKING:
-    from vidsum.broll.estimating import Item, Itemised
+    from vidsum.broll.items import Item as Priced
+    from vidsum.broll.items import Itemised
     from vidsum.data import BrollOutcome, FinishedShot, Receipt, Scene, Variation
     from vidsum.renderers.blocks import Block
 
@@ -26,15 +27,16 @@ def broll_json(
     return exact_json({"broll": found, "receipt": receipt, "failures": failures})
 
 
-def estimate_json(found: Itemised) -> str:
-    """Return an estimate as one JSON object; what is unknown is null."""
+def estimate_object(found: Itemised) -> dict[str, Any]:
+    """Return an estimate as a JSON object; what is unknown is null."""
     items = [
         {"part": one.part, "count": one.count, "model": one.model or None,
          "each_usd_nano": one.each_usd_nano, "each_cu": one.each_cu, "each_s": one.each_s,
-         "price_source": one.price_source}
+         "price_source": one.price_source, "note": one.note}
         for one in found.items
     ]  # fmt: skip
-    return exact_json({"items": items, "kept": found.kept, "total_usd_nano": found.usd_nano})
+    return {"items": items, "kept": found.kept, "total_usd_nano": found.usd_nano,
+            "prices": found.prices, "note": found.note}  # fmt: skip
 
 
 def broll_page(found: BrollOutcome) -> Page:
@@ -42,20 +44,20 @@ def broll_page(found: BrollOutcome) -> Page:
     return Page(f"B-roll for {found.plan.title or 'an untitled video'}", tuple(_blocks(found)))
 
 
-def estimate_page(found: Itemised) -> Page:
-    """Return what making the missing pictures would cost, part by part."""
+def estimate_blocks(found: Itemised) -> tuple[Block, ...]:
+    """Return what is missing, and what it would cost, part by part."""
     if not found.items:
-        return Page("B-roll", (Paragraph("All pictures are there: nothing would be made."),))
+        return (Paragraph("All of it is there: nothing would be made."),)
     rows = tuple(_item(one) for one in found.items)
-    total = f"In all: {found.usd}, {found.cu}, {found.seconds}."
+    total = f"In all: {found.totals}."
     kept = f"{number(found.kept)} are there already." if found.kept else ""
-    return Page("What the pictures would cost", (
-        Table(("what", "model", "each", "compute", "time"), rows, figures=3),
-        Paragraph(" ".join(filter(None, (total, kept)))),
-    ))  # fmt: skip
+    notes = [Item("", text=f"{one.what}: {one.note}") for one in found.items if one.note]
+    table = Table(("what", "by", "each", "compute each", "time each"), rows, figures=3)
+    told = Paragraph(" ".join(filter(None, (total, kept, found.note))))
+    return (table, told, *((Items(tuple(notes)),) if notes else ()))
 
 
-def _item(one: Item) -> tuple[str, ...]:
+def _item(one: Priced) -> tuple[str, ...]:
     money = "?" if one.each_usd_nano is None else f"${one.each_usd_nano / 1e9:.4g}"
     compute = "?" if one.each_cu is None else f"{one.each_cu:.3g} CU"
     seconds = "?" if one.each_s is None else f"{one.each_s:.0f} s"

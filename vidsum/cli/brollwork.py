@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vidsum.broll.exporting import Exported
     from vidsum.broll.finishing import Finish
     from vidsum.broll.folder import BrollFolder
+    from vidsum.broll.items import Itemised
     from vidsum.broll.orders import Ref
     from vidsum.config import Options
     from vidsum.pipeline.run import Run
@@ -108,9 +109,6 @@ def show_estimate(
     """Print what the missing pictures would cost; nothing is made. Raises: as steps.estimate."""
     from vidsum import api
     from vidsum.broll import steps
-    from vidsum.cli.brollpages import estimate_json, estimate_page
-    from vidsum.cli.output import write_stdout
-    from vidsum.cli.showing import print_page
 
     folder = steps.opened(place)
     engine = steps.engine_for(options)
@@ -120,10 +118,33 @@ def show_estimate(
             found = steps.estimate(run, folder, engine, scenes=only or None, retry=retry)
     finally:
         engine.close()
+    _print_estimate("What the pictures would cost", found, as_json=as_json)
+
+
+def show_finish_estimate(
+    folder: BrollFolder, how: Finish, only: tuple[str, ...], options: Options, *, as_json: bool
+) -> None:
+    """Print what finishing would cost; nothing is made. Raises: as foreseeing.foresee_finish."""
+    from vidsum import api
+    from vidsum.broll import foreseeing
+
+    run = api.start(Path(folder.read_plan().video), options, recorded=False)
+    with api.finishing(run):
+        found = foreseeing.foresee_finish(run, folder, how, only or None)
+    _print_estimate("What finishing would cost", found, as_json=as_json)
+
+
+def _print_estimate(title: str, found: Itemised, *, as_json: bool) -> None:
+    from vidsum.cli.brollpages import estimate_blocks, estimate_object
+    from vidsum.cli.output import write_stdout
+    from vidsum.cli.showing import print_page
+    from vidsum.renderers.blocks import Page
+    from vidsum.renderers.json import exact_json
+
     if as_json:
-        write_stdout(estimate_json(found))
+        write_stdout(exact_json(estimate_object(found)))
     else:
-        print_page(estimate_page(found))
+        print_page(Page(title, estimate_blocks(found)))
 
 
 def show(folder: BrollFolder, run: Run | None, *, as_json: bool, quiet: bool) -> None:
@@ -187,15 +208,18 @@ def exit_code(run: Run, *, partial: bool = False) -> int:
     return EXIT_PARTIAL if missing else EXIT_OK
 
 
-def films_for(options: Options, model: str | None, *, wanted: bool) -> RemoteClips | None:
-    """Return who makes clips by a model, where that is wanted. Raises: OptionError."""
+def films_for(
+    options: Options, model: str | None, *, wanted: bool, capped: bool
+) -> RemoteClips | None:  # fmt: skip
+    """Return who makes clips by a model, where that is wanted; under a cap where it is to be
+    ``capped``. Raises: OptionError."""
     if not wanted:
         if model is not None:
             raise OptionError("--clip-model needs --clips ai.")
         return None
     if model is None:
         raise OptionError("--clips ai needs a model.", "Name one with --clip-model.")
-    if options.max_usd is None and options.max_usd_per_day is None:
+    if capped and options.max_usd is None and options.max_usd_per_day is None:
         raise OptionError("Clips by a model need a cap on what they may cost.",
                           "Give one with --max-usd.")  # fmt: skip
     from vidsum.broll.clips import RemoteClips

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
 from vidsum.cli.options import (
-    BROLL,
     ONLY_PAGES,
     common_options,
     options_in_force,
@@ -18,6 +17,7 @@ from vidsum.cli.report import say_error
 from vidsum.errors import EXIT_OK, EXIT_PARTIAL, VidsumError
 
 if TYPE_CHECKING:
+    from vidsum.broll.items import Itemised
     from vidsum.config import Options
     from vidsum.pipeline.estimating import Estimated
 
@@ -36,14 +36,16 @@ if TYPE_CHECKING:
               help="The model on both sides of --compare, at --reason-api if that is given. "
               "Default: the one that would write the summary at a provider, else "
               "gemini-2.5-flash.")  # fmt: skip
-@video_options(without=ONLY_PAGES | BROLL)
+@click.option("--broll", is_flag=True,
+              help="Also say what --broll would cost: pictures, prompts and clips.")  # fmt: skip
+@video_options(without=ONLY_PAGES)
 @click.option("--json", "as_json", is_flag=True,
               help="Everything known, as one JSON object; what is unknown is null.")  # fmt: skip
 @common_options
 @click.pass_context
 def estimate(ctx: click.Context, /, videos: tuple[Path, ...], precise: bool, compare: bool,
-             compare_model: str | None, as_json: bool, config: Path | None, quiet: bool,
-             verbose: bool, **flags: Any) -> None:  # fmt: skip
+             compare_model: str | None, broll: bool, as_json: bool, config: Path | None,
+             quiet: bool, verbose: bool, **flags: Any) -> None:  # fmt: skip
     """Say what a summary would cost, before anything is spent.
 
     No model is loaded and nobody is asked. Figures are what is likely, with the least and the most
@@ -61,28 +63,36 @@ def estimate(ctx: click.Context, /, videos: tuple[Path, ...], precise: bool, com
              --reason-model gpt-5-mini --speech-model whisper-1
     """
     options = options_in_force(flags, config)
-    asked = Asked(options, precise, compare or compare_model is not None, compare_model)
+    asked = Asked(options, precise, compare or compare_model is not None, compare_model, broll)
     ctx.exit(show_estimates(videos, asked, as_json=as_json, quiet=quiet, verbose=verbose))
+
+
+class Told(NamedTuple):
+    """One video's estimate, and that of its B-roll where it was asked for."""
+
+    found: Estimated
+    broll: Itemised | None = None
 
 
 class Asked:
     """What is to be estimated, and how."""
 
     def __init__(self, options: Options, precise: bool = False, compare: bool = False,
-                 model: str | None = None) -> None:  # fmt: skip
+                 model: str | None = None, broll: bool = False) -> None:  # fmt: skip
         self.options = options
-        self.precise, self.compare, self.model = precise, compare, model
+        self.precise, self.compare, self.model, self.broll = precise, compare, model, broll
 
-    def of(self, video: Path, *, quiet: bool, verbose: bool) -> Estimated:
+    def of(self, video: Path, *, quiet: bool, verbose: bool) -> Told:
         """Return one video's estimate. Raises: VidsumError."""
         from vidsum import api
         from vidsum.cli.progress import ended_by_interrupt, progress
 
         with ended_by_interrupt(), progress(quiet=quiet, verbose=verbose) as listen:
-            return api.estimate(
+            broll = api.estimate_broll(video, self.options) if self.broll else None
+            return Told(api.estimate(
                 video, self.options, listen, precise=self.precise, compare=self.compare,
                 compare_model=self.model,
-            )  # fmt: skip
+            ), broll)  # fmt: skip
 
 
 def show_estimates(
@@ -91,7 +101,7 @@ def show_estimates(
     """Print the estimates of videos; return the exit code. Raises: VidsumError for a single one."""
     from vidsum.cli.output import write_stdout
 
-    done: list[Estimated] = []
+    done: list[Told] = []
     failed: list[tuple[Path, VidsumError]] = []
     for video in videos:
         try:
@@ -113,9 +123,15 @@ def show_estimates(
     return EXIT_PARTIAL if failed else EXIT_OK
 
 
-def _print(found: Estimated, *, last: bool) -> None:
+def _print(told: Told, *, last: bool) -> None:
     from vidsum.cli.estimatepage import estimate_page
     from vidsum.cli.showing import print_page
 
+    found = told.found
     page = estimate_page(found.info, found.estimate, found.comparison, found.left_out, found.kept)
+    if told.broll is not None:
+        from vidsum.cli.brollpages import estimate_blocks
+        from vidsum.renderers.blocks import Heading, Page
+
+        page = Page(page.title, (*page.blocks, Heading("B-roll"), *estimate_blocks(told.broll)))
     print_page(page, after="" if last else "\n")

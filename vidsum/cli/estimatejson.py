@@ -6,29 +6,29 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidsum.cli.brollpages import estimate_object
 from vidsum.errors import VidsumError
 
 if TYPE_CHECKING:
+    from vidsum.cli.estimate import Told
     from vidsum.data import Span
-    from vidsum.pipeline.estimating import Estimated
     from vidsum.planner.estimate import Estimate
 
 
-def as_json(
-    done: Sequence[Estimated], failed: Sequence[tuple[Path, VidsumError]], *, one: bool
-) -> str:
+def as_json(done: Sequence[Told], failed: Sequence[tuple[Path, VidsumError]], *, one: bool) -> str:
     """Return one video's estimate, or all of them with what failed; ends in a newline."""
     from vidsum.renderers.json import exact_json, failure
 
     if one:
         return exact_json(_object(done[0]))
     return exact_json({
-        "estimates": [_object(found) for found in done],
+        "estimates": [_object(told) for told in done],
         "failed": [failure(path, exc) for path, exc in failed],
     })  # fmt: skip
 
 
-def _object(found: Estimated) -> dict[str, Any]:
+def _object(asked: Told) -> dict[str, Any]:
+    found = asked.found
     told = found.estimate
     stages = [
         {
@@ -47,6 +47,7 @@ def _object(found: Estimated) -> dict[str, Any]:
         "path": found.info.path, "facts": told.facts, "stages": stages, "total": _total(told),
         "prices": told.prices, "comparison": found.comparison,
         "left_out": found.left_out, "kept": found.kept,
+        "broll": None if asked.broll is None else estimate_object(asked.broll),
     }  # fmt: skip
 
 

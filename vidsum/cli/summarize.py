@@ -55,7 +55,7 @@ def summarize(ctx: click.Context, /, videos: tuple[Path, ...], as_json: bool, ou
         from vidsum.cli.estimate import Asked, show_estimates
 
         as_json = options.format == "json"
-        ctx.exit(show_estimates(videos, Asked(options), as_json=as_json, quiet=quiet,
+        ctx.exit(show_estimates(videos, Asked(options, broll=broll), as_json=as_json, quiet=quiet,
                                 verbose=verbose))  # fmt: skip
     batch = Batch(options, videos, output, quiet, verbose, wish)
     batch.check()
@@ -83,7 +83,7 @@ def _wish(ask: str | None, *, bought: bool, broll: bool, dry_run: bool) -> Wish:
     if broll and (bought or ask is not None):
         raise OptionError("--broll illustrates summaries only.",
                           "Leave out --ask and --what-did-vision-buy.")  # fmt: skip
-    if dry_run and wish != Wish():
-        raise OptionError("--dry-run estimates summaries only.",
-                          "Leave out --ask, --what-did-vision-buy and --broll.")  # fmt: skip
+    if dry_run and (bought or ask is not None):
+        raise OptionError("--dry-run estimates summaries, and their B-roll, only.",
+                          "Leave out --ask and --what-did-vision-buy.")  # fmt: skip
     return wish
