@@ -188,8 +188,8 @@ def test_the_json_is_complete(result: Result) -> None:
     found = as_object(result)
     assert set(found) == {
         "schema_version", "vidsum_version", "source", "options", "partial", "warnings", "summary",
-        "answer", "bought", "broll", "facts", "timeline", "frames", "dropped", "overlay", "transcript",
-        "coverage", "bundle", "receipt", "failures",
+        "answer", "bought", "broll", "facts", "timeline", "frames", "dropped", "overlay",
+        "transcript", "coverage", "bundle", "receipt", "failures",
     }  # fmt: skip
     assert {d["reason"] for d in found["dropped"]} >= {"duplicate", "black"}
     assert all(f["caption"]["backend"] == "builtin" for f in found["frames"])

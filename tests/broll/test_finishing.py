@@ -72,6 +72,16 @@ def test_a_pick_comes_in_the_size_of_the_source_and_moves(folder: BrollFolder) -
     assert folder.read_made().finished == (shot,)
 
 
+def test_what_ffmpeg_used_is_in_the_account(folder: BrollFolder) -> None:
+    run = Run(Path("/films/a.mp4"), Options())
+    finish(run, folder, Finish(seconds=1.0))
+    run.finish()
+    [motion] = [one for one in run.meter.book.lines() if one.stage == "motion" and one.cpu_s]
+    assert motion.wall_s is not None
+    assert motion.cpu_s is not None
+    assert 0.3 * motion.wall_s < motion.cpu_s
+
+
 def test_what_is_finished_in_the_same_way_stays(folder: BrollFolder) -> None:
     (shot,) = finished(folder, seconds=0.4).finished
     before = {one: one.stat().st_mtime_ns for one in folder.place("finished").iterdir()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import resource
 import shutil
 import signal
 import subprocess
@@ -82,12 +83,14 @@ def _abilities(path: str) -> frozenset[str]:
     return frozenset(listed & {"zoompan", *_ENCODERS})
 
 
-def run(command: Sequence[str], data: bytes) -> None:
+def run(command: Sequence[str], data: bytes) -> float:
     """Run ffmpeg on data for its stdin until it ends; an interrupt kills it.
 
-    It gets nothing of the environment: no keys, and no variable that makes it write a log.
+    Returns its CPU seconds, which are those of all children that ended meanwhile. It gets nothing
+    of the environment: no keys, and no variable that makes it write a log.
     Raises: BackendFailed, BackendMissing, OutputError when the disk is full.
     """
+    before_s = _children_s()
     try:
         process = subprocess.Popen(command, env={}, stdin=subprocess.PIPE,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)  # fmt: skip
@@ -101,6 +104,12 @@ def run(command: Sequence[str], data: bytes) -> None:
             raise
     if process.returncode != 0:
         raise _failure(process.returncode, said)
+    return _children_s() - before_s
+
+
+def _children_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _failure(code: int, said: bytes) -> BackendFailed | OutputError:

@@ -284,6 +284,7 @@ class _Finisher:
                 self._folder.place(name), image, seconds=self._how.clip_s(scene), fps=self._rate,
                 move=motion.move_for(scene.id), marks=marks,
             )  # fmt: skip
+            account.child_cpu_s += clip.cpu_s
             account.add(pictures=1, frames=clip.frames)
         return replace(shot, clip=name, clip_from="kenburns", clip_s=clip.seconds,
                        fps=float(clip.fps))  # fmt: skip

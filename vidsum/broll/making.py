@@ -14,6 +14,7 @@ from vidsum.broll.maker import Maker, book_kept
 from vidsum.broll.orders import Missing, Order, Ref, Studio, chosen, missing
 from vidsum.data import BrollPlan, Scene, Variation
 from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, BudgetReached
+from vidsum.events import Noted
 from vidsum.pipeline.run import Run
 
 
@@ -71,7 +72,7 @@ def make(
         told = estimating.itemise(run, engine, _parts(studio, wanted, lot, extra))
         estimating.check_capped(run, engine, told)
         if told.items:
-            run.inform(f"to be made: {told.in_words}")
+            run.listen(Noted("estimate", told.in_words))
         book_kept(run, lot.kept)
         maker = Maker(run, studio, made, refined or {})
         if lot.orders or extra:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -55,13 +55,17 @@ MOVES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class KenBurns:
-    """A clip that was made: ``frames`` at ``fps``, in so many pixels, by which encoder."""
+    """A clip that was made: ``frames`` at ``fps``, in so many pixels, by which encoder.
+
+    ``cpu_s`` is what ffmpeg used.
+    """
 
     frames: int
     fps: Fraction
     width_px: int
     height_px: int
     encoder: str
+    cpu_s: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -107,14 +111,16 @@ def write_clip(
     program = program or find_program()
     clip = KenBurns(max(1, round(seconds * fps)), fps, width, height, program.encoder)
     pixels = image[:height, :width].tobytes()
+    used_s = 0.0
 
     def write(file: BinaryIO, temporary: Path) -> None:
-        run(_command(program, clip, move, marks, temporary), pixels)
+        nonlocal used_s
+        used_s = run(_command(program, clip, move, marks, temporary), pixels)
         file.seek(0, 2)
         file.write(xmp_box(marks))
 
     write_with(path, write)
-    return clip
+    return replace(clip, cpu_s=used_s)
 
 
 def finer(width_px: int, height_px: int) -> float:

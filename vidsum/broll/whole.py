@@ -11,6 +11,7 @@ from vidsum.broll.folder import BrollFolder
 from vidsum.broll.orders import check_able
 from vidsum.data import BrollOutcome, Bundle, Summary
 from vidsum.errors import BackendMissing, OptionError, VidsumError
+from vidsum.events import Noted
 from vidsum.pipeline.extract import identify_video
 from vidsum.pipeline.run import Run
 from vidsum.wording import escaped, shown
@@ -77,7 +78,7 @@ def _illustrated(
     picked = steps.choose_nearest(folder)
     if picked:
         told = " ".join(f"{scene}={one}" for scene, one in picked.items())
-        run.inform(f"picked for you: {told} (vidsum broll pick changes it)")
+        run.listen(Noted("picked", f"{told} (vidsum broll pick changes it)"))
     if not folder.read_made().picked:
         return ()
     steps.finish(run, folder)
