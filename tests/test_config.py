@@ -43,8 +43,8 @@ def test_every_option_is_reachable_from_every_source(tmp_path: Path) -> None:
         "style": "lecture", "context": "a lecture", "max_evidence": 20_000, "second_look": 1,
         "cache": False, "generator": "local", "image_model": "flux2-klein-4b",
         "image_encoder": str(encoder), "image_decoder": str(encoder), "image_api": "openai",
-        "image_timeout": 90, "image_steps": 8, "image_side": 512, "scenes": 6, "variations": 2,
-        "ref": "none",
+        "image_timeout": 90, "image_steps": 8, "image_side": 512, "upscaler": str(encoder),
+        "scenes": 6, "variations": 2, "ref": "none",
     }  # fmt: skip
     table = {entry.key: entry for entry in option_table()}
     assert set(values) == set(table)

@@ -16,22 +16,29 @@ from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.making import make
 from vidsum.broll.marking import read_marks
 from vidsum.config import Options
+from vidsum.costs.tally import Tally
 from vidsum.data import Image
 from vidsum.errors import OptionError
 from vidsum.pipeline.run import Run
+from vidsum.registry import Work
 
 
 class Doubling:
     """Enlarges by two, and counts."""
 
-    name = "doubling-x2"
+    name, cpu_s = "doubling-x2", 0.0
+    work: Work = "light"
 
     def __init__(self) -> None:
+        self.tally = Tally()
         self.asked = 0
 
     def enlarge(self, image: Image) -> Image:
         self.asked += 1
         return np.repeat(np.repeat(image, 2, axis=0), 2, axis=1)
+
+    def close(self) -> None:
+        """Nothing is held."""
 
 
 @pytest.fixture

@@ -67,9 +67,9 @@ def made(hand_made_model: Path) -> Made:
         return picture
 
     red, again, blue = (make(colour) for colour in (RED, RED, BLUE))
-    assert engine._painter is not None
-    environment = Path(f"/proc/{engine._painter.pid}/environ").read_bytes()
-    device = engine._painter.device
+    assert engine._host.painter is not None
+    environment = Path(f"/proc/{engine._host.painter.pid}/environ").read_bytes()
+    device = engine._host.painter.device
     engine.close()
     engine.close()
     cpu_s.append(engine.cpu_s)
@@ -129,17 +129,17 @@ def test_each_picture_is_reserved_and_booked(made: Made) -> None:
 def test_references_take_compute(hand_made_model: Path) -> None:
     engine = LocalEngine(options(hand_made_model))
     assert (engine.flops_of(64, 64, 1) or 0) > (engine.flops_of(64, 64) or 0) > 0
-    assert engine._painter is None
+    assert engine._host.painter is None
 
 
 def killed_while_it_paints(engine: LocalEngine, number: int) -> threading.Thread:
     """Send a signal to the painter that an engine is about to start, once its model is loaded."""
-    before = engine._painter
+    before = engine._host.painter
 
     def kill() -> None:
         deadline_s = time.monotonic() + 120
         while time.monotonic() < deadline_s:
-            painter = engine._painter
+            painter = engine._host.painter
             if painter not in (None, before) and painter.load_s is not None:
                 time.sleep(0.3)
                 painter._process.send_signal(number)
@@ -193,7 +193,7 @@ def test_a_painter_that_dies_costs_one_picture(hand_made_model: Path) -> None:
     assert first.image.shape == (64, 64, 3)
     assert first.image.std() > 10
     assert second.image.tobytes() != first.image.tobytes()
-    painter = engine._painter
+    painter = engine._host.painter
     assert painter is not None
     painter.kill()
     painter._process.wait()  # between two pictures: the next one must not notice
@@ -214,11 +214,11 @@ def test_close_ends_a_picture_that_another_thread_waits_for(hand_made_model: Pat
 
     thread = threading.Thread(target=make)
     thread.start()
-    wait_for(lambda: engine._painter is not None)
+    wait_for(lambda: engine._host.painter is not None)
     engine.close()
     thread.join()
     assert [str(exc) for exc in errors] == [f"The model {hand_made_model.name} was closed."]
-    assert engine._painter is None
+    assert engine._host.painter is None
 
 
 PARENT = """
@@ -229,14 +229,14 @@ from vidsum.config import Options
 import threading, time
 engine = LocalEngine(Options(image_model=sys.argv[1], image_steps=1, threads=1))
 def tell():
-    while engine._painter is None or engine._painter.load_s is None:
+    while engine._host.painter is None or engine._host.painter.load_s is None:
         time.sleep(0.02)
-    print(engine._painter.pid, flush=True)
+    print(engine._host.painter.pid, flush=True)
 threading.Thread(target=tell, daemon=True).start()
 try:
     engine.generate(ImageRequest("x", 64, 64, 1))
 except KeyboardInterrupt:
-    print("interrupted", engine._painter, flush=True)
+    print("interrupted", engine._host.painter, flush=True)
 """
 
 
@@ -344,7 +344,7 @@ def test_what_the_model_cannot_do_is_refused_before_anything_is_spent(
         engine.generate(request_)
     assert refused.value.exit_code == 2
     assert desk.most == []
-    assert engine._painter is None
+    assert engine._host.painter is None
 
 
 def test_identity_is_that_of_the_bytes(hand_made_model: Path, tmp_path: Path) -> None:

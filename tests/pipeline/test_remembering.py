@@ -448,8 +448,8 @@ OTHERS: dict[str, Any] = {
     "max_seconds": 9.0, "allow_unpriced": True, "max_usd_per_day": Decimal(1),
     "max_cu_per_day": 1.0, "watts_per_core": 3.0, "generator": "local", "image_model": "other",
     "image_encoder": "e.gguf", "image_decoder": "d.gguf", "image_api": "ollama",
-    "image_timeout_s": 9.0, "image_steps": 9, "image_side_px": 640, "scenes": 9, "variations": 9,
-    "ref": "none",
+    "image_timeout_s": 9.0, "image_steps": 9, "image_side_px": 640, "upscaler": "x4.gguf",
+    "scenes": 9, "variations": 9, "ref": "none",
 }  # fmt: skip
 
 

@@ -48,14 +48,14 @@ def itemise(
         *_texts(run, parts),
         _pictures(run, engine, past, "pictures", parts.pictures, parts.picture),
         _pictures(run, engine, past, "baselines", parts.baselines, parts.baseline),
-        *_finished(past, finishing or Finishing()),
+        *_finished(run, past, finishing or Finishing()),
     ]
     return _told(run, items, parts.kept, note)
 
 
 def itemise_finishing(run: Run, finishing: Finishing) -> Itemised:
     """Return what finishing would cost: pictures brought to the video's size, and their clips."""
-    return _told(run, _finished(tuple(run.meter.book.history()), finishing))
+    return _told(run, _finished(run, tuple(run.meter.book.history()), finishing))
 
 
 def _told(run: Run, items: Iterable[Item], kept: int = 0, note: str = "") -> Itemised:
@@ -63,9 +63,10 @@ def _told(run: Run, items: Iterable[Item], kept: int = 0, note: str = "") -> Ite
     return Itemised(something, kept, run.meter.book.prices_used, note)
 
 
-def _finished(past: Sequence[Entry], finishing: Finishing) -> Iterable[Item]:
+def _finished(run: Run, past: Sequence[Entry], finishing: Finishing) -> Iterable[Item]:
     """Yield what is done on this machine, with its seconds, and clips by a model."""
-    yield Item(part="upscale", count=finishing.pictures, each_s=_each_s(past, "upscale"))
+    yield Item(part="upscale", count=finishing.pictures, model=finishing.upscaler,
+               each_cu=finishing.enlarge_cu, each_s=_enlarge_s(run, past, finishing))  # fmt: skip
     yield Item(part="motion", count=finishing.motion, each_s=_each_s(past, "motion"))
     yield Item(part="clips", count=finishing.clips, model=finishing.clip_model, each_cu=None,
                each_usd_nano=finishing.clip_usd_nano)  # fmt: skip
@@ -186,6 +187,16 @@ def _texts(run: Run, parts: Parts) -> Iterable[Item]:
             each_usd_nano=price.usd_nano if price else None,
             price_source=price.source if price else "", note="of likely length",
         )  # fmt: skip
+
+
+def _enlarge_s(run: Run, past: Sequence[Entry], finishing: Finishing) -> float | None:
+    """Return the seconds of an enlarged picture: by a model, those of its calls for as much."""
+    if not finishing.enlarge_cu:
+        return _each_s(past, "upscale")
+    each = [line.wall_s / line.cu for line in past if line.kind == "call" and line.wall_s
+            and line.phase == "settle" and line.cu and line.stage == "upscale"]  # fmt: skip
+    speed = _median(each) or run.meter.book.s_per_cu().get("cpu")
+    return None if speed is None else speed * finishing.enlarge_cu
 
 
 def _each_s(past: Sequence[Entry], stage: str) -> float | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vidsum.broll.filming import FilmWish
     from vidsum.broll.signing import Credentials
     from vidsum.broll.upscaling import Upscaler
+    from vidsum.costs.meter import StageMeter
     from vidsum.data import BrollPlan, Image, Scene, Variation
 
 LONGEST_S: Final = 8.0
@@ -177,8 +178,9 @@ class _Finisher:
 
     def finish(self, picks: list[tuple[Scene, Variation]]) -> FinishReport:
         """Finish them one after the other; each is kept at once."""
-        if self._how.films is not None:
-            self._run.on_stop(self._how.films.close)
+        for backend in (self._how.films, self._how.upscaler):
+            if backend is not None:
+                self._run.on_stop(backend.close)
         finished: list[FinishedShot] = []
         kept: list[FinishedShot] = []
         self._run.listen(StageStarted(_SHOWN, "pictures", len(picks)))
@@ -252,7 +254,7 @@ class _Finisher:
         name, marks = _stem(scene, one), _marks(scene, one)
         self._unsign(scene)
         with self._run.meter.stage("upscale", "image_gen", "vidsum", WHOLE_PROCESS) as account:
-            sized = self._sized(source)
+            sized = self._sized(scene, source, account)
             failpoint("broll.finished.before")
             write_png(self._folder.place(f"{name}.png"), sized.image, marks)
             account.add(pictures=1)
@@ -270,11 +272,19 @@ class _Finisher:
         failpoint("broll.finished.after")
         return shot
 
-    def _sized(self, source: Image) -> upscaling.Sized:
+    def _sized(self, scene: Scene, source: Image, account: StageMeter) -> upscaling.Sized:
         """Return a picture cut to the source's shape, and in its size."""
         width, height = _size(self._plan, self._how, source)
-        cut = sizes.fit(source, width, height)
-        return upscaling.bring_to(cut, width, height, self._how.upscaler)
+        cut, upscaler = sizes.fit(source, width, height), self._how.upscaler
+        if upscaler is None:
+            return upscaling.bring_to(cut, width, height)
+        upscaler.tally.bind(account)
+        account.reason, before_s = f"B-roll {scene.id}, enlarged", upscaler.cpu_s
+        try:
+            return upscaling.bring_to(cut, width, height, upscaler)
+        finally:
+            account.on_gpu = upscaler.work == "gpu"  # known once the model is loaded
+            account.child_cpu_s += upscaler.cpu_s - before_s
 
     def _moved(self, scene: Scene, shot: FinishedShot, image: Image, marks: Marks) -> FinishedShot:
         """Return a shot with its clip."""

@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 from vidsum.broll import anchors, estimating, finishing, making, sizes, steps
 from vidsum.broll.engines.protocol import ImageRequest
+from vidsum.broll.finishing import Finish
 from vidsum.broll.folder import BrollFolder, finished_of
 from vidsum.broll.items import Finishing, Itemised, Parts
 from vidsum.broll.orders import check_able
 from vidsum.costs.budget import NANO
+from vidsum.costs.units import cu
 from vidsum.wording import number
 
 if TYPE_CHECKING:
     from vidsum.broll.engines.protocol import ImageEngine
-    from vidsum.broll.finishing import Finish
     from vidsum.broll.orders import Ref
     from vidsum.data import Image, MediaInfo
     from vidsum.pipeline.run import Run
+
+
+@runtime_checkable
+class Enlarging(Protocol):
+    """A model that enlarges pictures and knows what that takes to compute."""
+
+    name: str
+
+    def flops_of(self, width_px: int, height_px: int) -> float:
+        """Return it for a picture of a size."""
+        ...
+
 
 _PROMPT: Final = " " * 900
 """As long as a prompt with the style sentence may be: 700 letters and 200."""
@@ -36,13 +49,12 @@ def foresee(run: Run, engine: ImageEngine, info: MediaInfo) -> Itemised:
         if folder.read_plan().scenes:
             missing = making.parts(run, folder, engine, variations=options.variations,
                                    ref=cast("Ref", options.ref))  # fmt: skip
-            count = _unfinished(folder)
-            left = Finishing(pictures=count, motion=count)
+            left = _to_finish(run, info, missing, _unfinished(folder))
             return estimating.itemise(run, engine, missing, left)
     note = (f"For {number(options.scenes)} scenes (--scenes) with {number(options.variations)} "
             "pictures each (--variations); a video may have fewer scenes.")  # fmt: skip
-    left = Finishing(pictures=options.scenes, motion=options.scenes)
-    return estimating.itemise(run, engine, _anew(run, engine, info), left, note)
+    new = _anew(run, engine, info)
+    return estimating.itemise(run, engine, new, _to_finish(run, info, new, options.scenes), note)
 
 
 def foresee_finish(
@@ -52,12 +64,35 @@ def foresee_finish(
 
     Raises: OptionError, BackendMissing.
     """
-    count = len(finishing.unfinished(run, folder, how, scenes))
+    how = steps.with_upscaler(how, run.options)
+    left = finishing.unfinished(run, folder, how, scenes)
     clips = finishing.to_film(folder, how, scenes)
+    made = (left[0][1].width_px, left[0][1].height_px) if left else sizes.UNKNOWN
+    plan = folder.read_plan()
+    upscaler, enlarge_cu = _enlarging(how, made, (plan.width_px, plan.height_px))
     return estimating.itemise_finishing(run, Finishing(
-        pictures=count, motion=count if how.clips == "kenburns" else 0, clips=len(clips),
+        pictures=len(left), upscaler=upscaler, enlarge_cu=enlarge_cu,
+        motion=len(left) if how.clips == "kenburns" else 0, clips=len(clips),
         clip_model=how.films.model if how.films else "", clip_usd_nano=_clip_usd_nano(how, clips),
     ))  # fmt: skip
+
+
+def _to_finish(run: Run, info: MediaInfo, parts: Parts, count: int) -> Finishing:
+    """Return what finishing so many pictures with defaults is."""
+    made = parts.picture.width_px, parts.picture.height_px
+    source = (info.video.width_px, info.video.height_px) if info.video else (0, 0)
+    upscaler, enlarge_cu = _enlarging(steps.with_upscaler(Finish(), run.options), made, source)
+    return Finishing(pictures=count, motion=count, upscaler=upscaler, enlarge_cu=enlarge_cu)
+
+
+def _enlarging(how: Finish, made: sizes.Size, source: sizes.Size) -> tuple[str, float]:
+    """Return the model that enlarges pictures of a size to a source's, and the compute units of
+    each; "" and 0 where none has to."""
+    source = source if all(source) else sizes.UNKNOWN
+    model = how.upscaler
+    if not isinstance(model, Enlarging) or (made[0] >= source[0] and made[1] >= source[1]):
+        return "", 0.0
+    return model.name, cu(model.flops_of(*sizes.fitted(made, source)))
 
 
 def _clip_usd_nano(how: Finish, clips: list[tuple[int, int, int]]) -> int | None:

@@ -132,10 +132,12 @@ class Parts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finishing:
-    """How much there is to finish. ``clips`` by ``clip_model`` cost ``clip_usd_nano`` each, None
-    where nobody knows."""
+    """How much there is to finish. An ``upscaler`` takes ``enlarge_cu`` a picture, "" for none;
+    ``clips`` by ``clip_model`` cost ``clip_usd_nano`` each, None where nobody knows."""
 
     pictures: int = 0
+    upscaler: str = ""
+    enlarge_cu: float = 0.0
     motion: int = 0
     clips: int = 0
     clip_model: str = ""

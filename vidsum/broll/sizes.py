@@ -90,6 +90,13 @@ def _multiples(capabilities: Capabilities, area_px: int) -> Iterator[Size]:
             yield width, height
 
 
+def fitted(size: Size, shape: Size) -> Size:
+    """Return the size of the largest part of a size that has a shape, to half a pixel."""
+    wide = max(1, min(size[0], round(size[1] * shape[0] / shape[1])))
+    high = max(1, min(size[1], round(size[0] * shape[1] / shape[0])))
+    return wide, high
+
+
 def fit(image: Image, width_px: int, height_px: int) -> Image:
     """Return the largest middle part of a picture that has a size's shape, to half a pixel.
 
@@ -97,7 +104,6 @@ def fit(image: Image, width_px: int, height_px: int) -> Image:
     result: uint8 [h, w, 3].
     """
     height, width = image.shape[:2]
-    wide = max(1, min(width, round(height * width_px / height_px)))
-    high = max(1, min(height, round(width * height_px / width_px)))
+    wide, high = fitted((width, height), (width_px, height_px))
     left, top = (width - wide) // 2, (height - high) // 2
     return image[top : top + high, left : left + wide]

@@ -183,10 +183,25 @@ def finish(
     run: Run, folder: BrollFolder, how: Finish | None = None, scenes: Collection[str] | None = None
 ) -> FinishReport:
     """Bring picks to the source's size and make their clips. Raises: as finishing.finish."""
+    how = with_upscaler(how or finishing.Finish(), run.options)
     try:
-        return finishing.finish(run, folder, how or finishing.Finish(), scenes)
+        return finishing.finish(run, folder, how, scenes)
     finally:
+        if how.upscaler is not None:
+            how.upscaler.close()
         refresh(folder)
+
+
+def with_upscaler(how: Finish, options: Options) -> Finish:
+    """Return how to finish, with the model that options name, which is not loaded yet.
+
+    Raises: BackendMissing, BackendFailed.
+    """
+    if options.upscaler is None or not how.upscale:
+        return how
+    from vidsum.broll.engines.enlarging import ModelUpscaler
+
+    return replace(how, upscaler=ModelUpscaler(options.upscaler, options))
 
 
 def export(

@@ -5,19 +5,36 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from vidsum.costs.tally import Tally
 from vidsum.data import Image
 from vidsum.errors import RequestFailed
+from vidsum.registry import Work
 
 LANCZOS = "lanczos"
 
 
 class Upscaler(Protocol):
-    """A model that enlarges pictures by a factor of its own. ``name`` is what a user calls it."""
+    """A model that enlarges pictures by a factor of its own.
+
+    ``name`` is what a user calls it; ``cpu_s`` what a process of its own has used so far. It binds
+    its calls to ``tally``.
+    """
 
     name: str
+    tally: Tally
+    work: Work
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds."""
+        ...
 
     def enlarge(self, image: Image) -> Image:
         """Return a picture, uint8 [h, w, 3] RGB, enlarged. Raises: BackendFailed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the model; may be called twice."""
         ...
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from vidsum.broll import estimating, sizes, steps
 from vidsum.broll.engines.protocol import ImageRequest
 from vidsum.broll.exporting import FORMATS
+from vidsum.broll.finishing import Finish
 from vidsum.broll.folder import BrollFolder
 from vidsum.broll.orders import check_able
 from vidsum.data import BrollOutcome, Bundle, Summary
@@ -27,6 +28,7 @@ def check(run: Run) -> None:
     if run.path.is_file() and folder.plan_file.is_file():
         identify_video(run)
         _check_own(run, steps.opened(run.path))
+    steps.with_upscaler(Finish(), run.options)
     engine = steps.engine_for(run.options)
     try:
         check_able(engine, steered=run.options.ref == "auto", steps=run.options.image_steps)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _HELP = {"help_option_names": ["-h", "--help"]}
 _PAINTING: Final = (BROLL | CAPS | WRITING | {
     "tier", "threads", "gpu_layers", "api", "api_timeout_s", "prompts_dir", "cache",
-}) - {"scenes", "second_look"}  # fmt: skip
+}) - {"scenes", "second_look", "upscaler"}  # fmt: skip
 """Options of the steps that need no video any more."""
 _PICK: Final = re.compile(r"([\w-]{1,64})=(?:(\d{1,4})|none)")
 FORMATS: Final = ("otio", "fcpxml", "xml", "edl")
@@ -201,7 +201,8 @@ def refine(ctx: click.Context, /, folder: Path, scene: str, note: str, as_json: 
 @click.option("-y", "--yes", is_flag=True, help="Do not ask before clips are paid for.")
 @click.option("--dry-run", is_flag=True, help="Only say what it would cost, part by part.")
 @_JSON
-@video_options(only=CAPS | {"api", "image_api", "image_timeout_s"})
+@video_options(only=CAPS | {"api", "image_api", "image_timeout_s", "upscaler", "threads",
+                            "gpu_layers"})  # fmt: skip
 @common_options
 @click.pass_context
 def finish(ctx: click.Context, /, folder: Path, only: tuple[str, ...], upscale: bool, clips: str,

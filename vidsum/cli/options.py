@@ -33,7 +33,7 @@ CAPS = frozenset({
 """Options that say what may be spent."""
 BROLL = frozenset({
     "generator", "image_model", "image_encoder", "image_decoder", "image_api", "image_timeout_s",
-    "image_steps", "image_side_px", "scenes", "variations", "ref",
+    "image_steps", "image_side_px", "upscaler", "scenes", "variations", "ref",
 })  # fmt: skip
 """Options of generated B-roll: commands that make none leave them out."""
 

@@ -216,6 +216,10 @@ class Options:
         None, side, "Longest side of the pictures that are asked for; they are enlarged when they "
         "are finished. Default: about a megapixel, in the video's shape.", metavar="PX",
     )  # fmt: skip
+    upscaler: Path | None = _option(
+        None, file, "ESRGAN model (.safetensors or .gguf) that enlarges the pictures that are "
+        "finished. Default: Lanczos, without a model.", metavar="FILE",
+    )  # fmt: skip
     scenes: int = _option(4, counting, "How many scenes to plan B-roll for.", metavar="N")
     variations: int = _option(
         3, counting, "How many pictures to make of each scene, to choose from.", metavar="N"

@@ -20,6 +20,7 @@ CU_FLOPS: Final = 3.2e12
 CHAT: Final = f"{UNIT}:chat"
 WHISPER: Final = f"{UNIT}:whisper"
 DIFFUSION: Final = f"{UNIT}:diffusion"
+CONVOLUTION: Final = f"{UNIT}:convolution"
 
 WINDOW_POSITIONS: Final = 1500
 """Positions of Whisper's encoder for a window of 30 s. Source: arXiv:2212.04356, section 2.2."""

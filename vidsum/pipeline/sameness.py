@@ -41,7 +41,7 @@ NEVER: Final = frozenset((
     "gpu_layers", "api_requests", "api_timeout_s", "max_usd", "max_cu", "max_seconds",
     "allow_unpriced", "max_usd_per_day", "max_cu_per_day", "watts_per_core", "generator",
     "image_model", "image_encoder", "image_decoder", "image_api", "image_timeout_s", "image_steps",
-    "image_side_px", "scenes", "variations", "ref",
+    "image_side_px", "upscaler", "scenes", "variations", "ref",
 ))  # fmt: skip
 """Options that do not: what comes of the evidence, how fast it is gathered, pictures that are made,
 and caps, for evidence from which a cap took anything is not kept."""

@@ -19,7 +19,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from vidsum.broll.engines.painter_wire import Order, files_in, order_in
+from vidsum.broll.engines.painter_wire import Order, as_image, files_in, order_in
 from vidsum.data import Image
 from vidsum.media import wire
 
@@ -77,6 +77,8 @@ class _Easel:
             try:
                 if message["do"] == "load":
                     self._load(message)
+                elif message["do"] == "enlarge":
+                    self._enlarge(as_image(blob, message["width_px"], message["height_px"]))
                 else:
                     self._paint(*order_in(message, blob))
             except Exception as exc:  # noqa: BLE001  # the job boundary: the program is told
@@ -93,7 +95,8 @@ class _Easel:
         files = {role: _openable(path) for role, path in files_in(message).items()}
         # verbose: else descriptors 1 and 2 go nowhere meanwhile, and a crash could not be told of
         self._model = native.StableDiffusion(**files, n_threads=message["threads"], verbose=True)
-        if not self._model.model:  # a null pointer, which the library's wrapper lets pass
+        # a null pointer, which the library's wrapper lets pass for a model that paints
+        if "upscaler_path" not in files and not self._model.model:
             raise ValueError("the library did not take the files")
         self._send({"loaded": True, "load_s": time.perf_counter() - started_s,
                     "device": self._device})  # fmt: skip
@@ -127,6 +130,16 @@ class _Easel:
             ref_images=[Pillow.fromarray(one) for one in references] or None,
         )  # fmt: skip
         self._steps = 0
+        self._send_picture(picture, started_s)
+
+    def _enlarge(self, image: Image) -> None:
+        from PIL import Image as Pillow
+
+        started_s = time.perf_counter()
+        (picture,) = self._model.upscale([Pillow.fromarray(image)])  # by the model's own factor
+        self._send_picture(picture, started_s)
+
+    def _send_picture(self, picture: Any, started_s: float) -> None:
         picture = picture.convert("RGB")
         self._send(
             {"painted": True, "width_px": picture.width, "height_px": picture.height,

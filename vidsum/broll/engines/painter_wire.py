@@ -1,9 +1,10 @@
 """What the program and its painter say to each other, on top of :mod:`vidsum.media.wire`.
 
 The program sends ``{"do": "load", …}`` once and ``{"do": "paint", …}`` for each picture, with
-the references' pixels one after the other. The painter answers a picture with any number of
-``{"step": …}`` and one ``{"painted": …}`` or ``{"failed": …}``; loading with ``{"loaded": …}`` or
-``{"failed": …}``. ``cpu_s`` in each answer is what its process has used so far.
+the references' pixels one after the other, or ``{"do": "enlarge", …}`` with those of a picture. The
+painter answers with any number of ``{"step": …}`` and one ``{"painted": …}`` or ``{"failed": …}``;
+loading with ``{"loaded": …}`` or ``{"failed": …}``. ``cpu_s`` in each answer is what its process
+has used so far.
 """
 
 from __future__ import annotations
@@ -60,6 +61,15 @@ def paint_message(order: Order, references: Sequence[Image]) -> tuple[Header, by
     sizes = [reference.shape[1::-1] for reference in references]
     pixels = b"".join(np.ascontiguousarray(reference).tobytes() for reference in references)
     return {"do": "paint", "references": sizes} | asdict(order), pixels
+
+
+def enlarge_message(image: Image) -> tuple[Header, bytes]:
+    """Return the request to enlarge a picture, uint8 [h, w, 3] RGB."""
+    import numpy as np
+
+    height, width = image.shape[:2]
+    header = {"do": "enlarge", "width_px": width, "height_px": height}
+    return header, np.ascontiguousarray(image).tobytes()
 
 
 def order_in(message: Header, pixels: bytes) -> tuple[Order, list[Image]]:

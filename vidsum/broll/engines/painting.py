@@ -19,6 +19,7 @@ import vidsum
 from vidsum.broll.engines.painter_wire import (
     Order,
     Painted,
+    enlarge_message,
     load_message,
     paint_message,
     painted_in,
@@ -26,7 +27,7 @@ from vidsum.broll.engines.painter_wire import (
     steps_in,
     text_in,
 )
-from vidsum.broll.engines.protocol import Stepped
+from vidsum.broll.engines.protocol import Stepped, ignore
 from vidsum.data import Image
 from vidsum.errors import BackendFailed
 from vidsum.media import wire
@@ -118,7 +119,13 @@ class Painter:
 
     def paint(self, order: Order, references: Sequence[Image], stepped: Stepped) -> Painted:
         """Return a picture; tell ``stepped`` how far it is. Raises: PainterDied, Refused."""
-        header, pixels = paint_message(order, references)
+        return self._answered(*paint_message(order, references), stepped)
+
+    def enlarge(self, image: Image) -> Painted:
+        """Return a picture, uint8 [h, w, 3] RGB, enlarged. Raises: PainterDied, Refused."""
+        return self._answered(*enlarge_message(image), ignore)
+
+    def _answered(self, header: wire.Header, pixels: bytes, stepped: Stepped) -> Painted:
         self._last_words.clear()
         self._send(header, pixels)
         with self._understood():
