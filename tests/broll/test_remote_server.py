@@ -15,6 +15,7 @@ from vidsum.broll.engines.remote import RemoteEngine
 from vidsum.config import Options
 from vidsum.data import Image
 
+pytestmark = pytest.mark.slow
 PROMPT = "fog over a harbour"
 
 
@@ -60,7 +61,6 @@ def test_a_reference_carries_its_colours_over(engine: RemoteEngine, desk: Record
     assert [ending.used.pixels for ending in desk.endings] == [80 * 64] * 2
 
 
-@pytest.mark.slow
 def test_seeds_and_several_at_once(engine: RemoteEngine, desk: RecordingDesk) -> None:
     (alone,) = engine.generate(ImageRequest(PROMPT, 64, 64, seed=7, steps=1))
     first, second = engine.generate(ImageRequest(PROMPT, 64, 64, seed=7, count=2, steps=1))
