@@ -8,8 +8,9 @@ from pathlib import Path
 
 from vidsum.backends.retrying import Retrying
 from vidsum.broll.clips import RemoteClips
-from vidsum.broll.finishing import Finish, finish
+from vidsum.broll.finishing import finish
 from vidsum.broll.folder import BrollFolder
+from vidsum.broll.shots import Finish
 from vidsum.config import Options
 from vidsum.errors import VidsumError
 from vidsum.pipeline.run import Run

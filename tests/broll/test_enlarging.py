@@ -13,10 +13,10 @@ from recording_desk import RecordingDesk
 
 from vidsum.broll import sizes, steps
 from vidsum.broll.engines.enlarging import ModelUpscaler
-from vidsum.broll.finishing import Finish
 from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.foreseeing import foresee_finish
 from vidsum.broll.making import make
+from vidsum.broll.shots import Finish
 from vidsum.config import Options
 from vidsum.costs.units import cu
 from vidsum.data import Entry

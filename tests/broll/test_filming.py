@@ -19,10 +19,11 @@ from video_server import content, form, job, resolve
 
 from vidsum.backends.retrying import Retrying
 from vidsum.broll.clips import RemoteClips
-from vidsum.broll.finishing import Finish, FinishReport, finish, to_film
+from vidsum.broll.finishing import FinishReport, finish
 from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.making import make
 from vidsum.broll.marking import read_marks
+from vidsum.broll.shots import Finish, to_film
 from vidsum.broll.signing import Credentials
 from vidsum.config import Options
 from vidsum.data import FinishedShot, Receipt

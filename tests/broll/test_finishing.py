@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from broll.brush import Brush, filled
 
-from vidsum.broll.finishing import Finish, FinishReport, finish
+from vidsum.broll.finishing import FinishReport, finish
 from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.making import make
 from vidsum.broll.marking import read_marks
+from vidsum.broll.shots import Finish
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
 from vidsum.data import Image

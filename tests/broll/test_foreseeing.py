@@ -12,11 +12,12 @@ from broll.brush import ABLE, Brush, filled, scene
 from footage import film
 
 from vidsum.broll.clips import RemoteClips
-from vidsum.broll.finishing import Finish, finish
+from vidsum.broll.finishing import finish
 from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.foreseeing import foresee, foresee_finish
 from vidsum.broll.items import Itemised
 from vidsum.broll.making import make
+from vidsum.broll.shots import Finish
 from vidsum.config import Options
 from vidsum.data import ModelRef
 from vidsum.errors import OptionError

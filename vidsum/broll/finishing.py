@@ -4,30 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from vidsum.broll import motion, sizes, upscaling
-from vidsum.broll.folder import BrollFolder, checked_id, finished_of, picked
+from vidsum.broll.folder import BrollFolder, finished_of
 from vidsum.broll.marking import Marks, write_png
-from vidsum.broll.orders import chosen
+from vidsum.broll.shots import (
+    Finish,
+    film_wish,
+    marks_of,
+    size_of,
+    stem_of,
+    to_finish,
+    unreadable,
+)
 from vidsum.costs.meter import WHOLE_PROCESS
 from vidsum.data import FinishedShot, Saving
-from vidsum.errors import OptionError
 from vidsum.events import StageAdvanced, StageFinished, StageStarted
 from vidsum.failpoints import failpoint
 from vidsum.pipeline.run import Run
-from vidsum.wording import escaped, number
+from vidsum.wording import number
 
 if TYPE_CHECKING:
-    from vidsum.broll.clips import RemoteClips
     from vidsum.broll.filming import FilmWish
-    from vidsum.broll.signing import Credentials
-    from vidsum.broll.upscaling import Upscaler
     from vidsum.costs.meter import StageMeter
-    from vidsum.data import BrollPlan, Image, Scene, Variation
+    from vidsum.data import Image, Scene, Variation
 
-LONGEST_S: Final = 8.0
-"""A still that moves gets dull after so long; a scene that lasts longer gets a clip of this."""
 _SHOWN: Final = "finishing"
 
 
@@ -37,45 +39,6 @@ class FinishReport:
 
     finished: tuple[FinishedShot, ...]
     kept: tuple[FinishedShot, ...]
-
-
-Clips = Literal["kenburns", "ai", "none"]
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """How picks are to be finished.
-
-    ``upscale`` False leaves the size as it was made, in the source's shape. ``clips``: a picture
-    that is moved over, a clip by a video model (``films`` makes it, under a cap and after the user
-    has said yes to :func:`to_film`), or none. ``seconds`` of a clip: as long as the scene by
-    default, at most 8. ``retry``: a clip that nobody answered is asked for again. ``credentials``
-    sign the files.
-    """
-
-    upscale: bool = True
-    clips: Clips = "kenburns"
-    seconds: float | None = None
-    upscaler: Upscaler | None = None
-    films: RemoteClips | None = None
-    retry: bool = False
-    credentials: Credentials | None = None
-
-    def clip_s(self, scene: Scene) -> float:
-        """Return how long a scene's clip is to be."""
-        return self.seconds or min(LONGEST_S, scene.end_s - scene.start_s)
-
-
-def to_finish(
-    folder: BrollFolder, scenes: Collection[str] | None = None
-) -> list[tuple[Scene, Variation]]:
-    """Return the picks, or those of some scenes. Raises: OptionError when there are none."""
-    plan, made = folder.read_plan(), folder.read_made()
-    picks = [(scene, one) for scene in chosen(plan, scenes)
-             if (one := picked(made, scene.id)) is not None]  # fmt: skip
-    if not picks:
-        raise OptionError("Nothing is picked yet.", "vidsum broll pick FOLDER s01=2 picks.")
-    return picks
 
 
 def finish(
@@ -102,72 +65,6 @@ def unfinished(
     """Return the picks that are not finished in this way. Raises: as :func:`to_finish`."""
     picks, finisher = to_finish(folder, scenes), _Finisher(run, folder, how)
     return [(scene, one) for scene, one in picks if finisher.there(scene, one) is None]
-
-
-def to_film(
-    folder: BrollFolder, how: Finish, scenes: Collection[str] | None = None
-) -> list[tuple[int, int, int]]:
-    """Return the width, height and seconds of each clip that a model would be asked for.
-
-    Those that are there, or whose jobs are known, are none of them. Raises: OptionError.
-    """
-    from vidsum.broll.clips import asked_for
-    from vidsum.broll.filming import to_do
-
-    picks, made = to_finish(folder, scenes), folder.read_made()
-    plan = folder.read_plan()
-    asked = []
-    for scene, one in picks:
-        source = folder.picture(one.file)
-        if source is None:
-            raise _unreadable(one)
-        wish = _film_wish(how, scene, one, source, _size(plan, how, source), source)
-        if wish is not None and to_do(folder, made.film(wish.key), retry=how.retry) == "ask":
-            asked.append(asked_for(wish.request))
-    return asked
-
-
-def _film_wish(
-    how: Finish, scene: Scene, one: Variation, source: Image, size: tuple[int, int], image: Image
-) -> FilmWish | None:
-    """Return the wish for a pick's clip by a model; None where nobody makes any.
-
-    ``image`` is what it is to begin with: ``source``, in its shape and size.
-    """
-    from vidsum.broll.clips import ClipRequest
-    from vidsum.broll.filming import wish_for
-
-    if how.clips != "ai" or how.films is None:
-        return None
-    # A seed is the picture's, and the video model knows none.
-    marks = replace(_marks(scene, one), model=how.films.model, engine="remote", seed=None)
-    request = ClipRequest(marks.prompt, image, *size, how.clip_s(scene))
-    return wish_for(how.films, request, source, marks, _stem(scene, one))
-
-
-def _marks(scene: Scene, one: Variation) -> Marks:
-    return Marks(prompt=one.prompt, model=one.model, engine=one.engine, scene=scene.id,
-                 seed=one.seed)  # fmt: skip
-
-
-def _stem(scene: Scene, one: Variation) -> str:
-    """Return how the names of a pick's files begin. Raises: OptionError."""
-    return f"finished/{checked_id(scene.id)}-v{one.number}"
-
-
-def _size(plan: BrollPlan, how: Finish, source: Image) -> tuple[int, int]:
-    """Return the width and height that a picture is brought to."""
-    whole = (plan.width_px, plan.height_px)
-    whole = whole if all(whole) else sizes.UNKNOWN
-    if how.upscale:
-        return whole
-    height, width = sizes.fit(source, *whole).shape[:2]
-    return width, height
-
-
-def _unreadable(one: Variation) -> OptionError:
-    return OptionError(f"The picture {escaped(one.file)} that was picked cannot be read.",
-                       "vidsum broll make makes it anew, or pick another one.")  # fmt: skip
 
 
 class _Finisher:
@@ -232,7 +129,7 @@ class _Finisher:
         if source is None:
             return False
         size = known.width_px, known.height_px
-        wish = _film_wish(self._how, scene, one, source, size, source)
+        wish = film_wish(self._how, scene, one, source, size, source)
         film = None if wish is None else self._made.film(wish.key)
         if film is None or to_do(self._folder, film, retry=self._how.retry) != "nothing":
             return False
@@ -244,14 +141,14 @@ class _Finisher:
         if image is None or source is None or known.upscaled_by not in ("", by):
             return False
         height, width = image.shape[:2]
-        return (width, height) == _size(self._plan, self._how, source)
+        return (width, height) == size_of(self._plan, self._how, source)
 
     def _one(self, scene: Scene, one: Variation) -> FinishedShot:
         """Finish one pick. Raises: OptionError, OutputError, BackendMissing, BackendFailed."""
         source = self._folder.picture(one.file)
         if source is None:
-            raise _unreadable(one)
-        name, marks = _stem(scene, one), _marks(scene, one)
+            raise unreadable(one)
+        name, marks = stem_of(scene, one), marks_of(scene, one)
         self._unsign(scene)
         with self._run.meter.stage("upscale", "image_gen", "vidsum", WHOLE_PROCESS) as account:
             sized = self._sized(scene, source, account)
@@ -264,7 +161,7 @@ class _Finisher:
             shot = self._moved(scene, shot, sized.image, marks)
         elif self._how.clips == "ai":
             size = shot.width_px, shot.height_px
-            wish = _film_wish(self._how, scene, one, source, size, sized.image)
+            wish = film_wish(self._how, scene, one, source, size, sized.image)
             shot = shot if wish is None else self._filmed(shot, wish)
         shot = self._signed(shot)
         self._made = self._folder.read_made().with_finished(shot)  # clips were written down there
@@ -274,7 +171,7 @@ class _Finisher:
 
     def _sized(self, scene: Scene, source: Image, account: StageMeter) -> upscaling.Sized:
         """Return a picture cut to the source's shape, and in its size."""
-        width, height = _size(self._plan, self._how, source)
+        width, height = size_of(self._plan, self._how, source)
         cut, upscaler = sizes.fit(source, width, height), self._how.upscaler
         if upscaler is None:
             return upscaling.bring_to(cut, width, height)

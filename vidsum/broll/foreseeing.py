@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final, Protocol, cast, runtime_checkable
 
 from vidsum.broll import anchors, estimating, finishing, making, sizes, steps
 from vidsum.broll.engines.protocol import ImageRequest
-from vidsum.broll.finishing import Finish
 from vidsum.broll.folder import BrollFolder, finished_of
 from vidsum.broll.items import Finishing, Itemised, Parts
 from vidsum.broll.orders import check_able
+from vidsum.broll.shots import Finish, to_film
 from vidsum.costs.budget import NANO
 from vidsum.costs.units import cu
 from vidsum.wording import number
@@ -66,7 +66,7 @@ def foresee_finish(
     """
     how = steps.with_upscaler(how, run.options)
     left = finishing.unfinished(run, folder, how, scenes)
-    clips = finishing.to_film(folder, how, scenes)
+    clips = to_film(folder, how, scenes)
     made = (left[0][1].width_px, left[0][1].height_px) if left else sizes.UNKNOWN
     plan = folder.read_plan()
     upscaler, enlarge_cu = _enlarging(how, made, (plan.width_px, plan.height_px))

@@ -13,6 +13,7 @@ from vidsum.broll import exporting, finishing, making, planning, rewriting, shee
 from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.keys import prompt_of
 from vidsum.broll.made import Made
+from vidsum.broll.shots import Finish
 from vidsum.data import BrollOutcome, BrollPlan, Bundle, LookBook, Summary, Variation
 from vidsum.errors import BackendMissing, OptionError
 from vidsum.pipeline.choosing import Choice
@@ -21,7 +22,7 @@ from vidsum.wording import escaped, path_text, shown
 
 if TYPE_CHECKING:
     from vidsum.broll.engines.protocol import ImageEngine
-    from vidsum.broll.finishing import Finish, FinishReport
+    from vidsum.broll.finishing import FinishReport
     from vidsum.broll.items import Itemised
     from vidsum.broll.making import MakeReport
     from vidsum.broll.orders import Ref
@@ -183,7 +184,7 @@ def finish(
     run: Run, folder: BrollFolder, how: Finish | None = None, scenes: Collection[str] | None = None
 ) -> FinishReport:
     """Bring picks to the source's size and make their clips. Raises: as finishing.finish."""
-    how = with_upscaler(how or finishing.Finish(), run.options)
+    how = with_upscaler(how or Finish(), run.options)
     try:
         return finishing.finish(run, folder, how, scenes)
     finally:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from vidsum.broll import estimating, sizes, steps
 from vidsum.broll.engines.protocol import ImageRequest
 from vidsum.broll.exporting import FORMATS
-from vidsum.broll.finishing import Finish
 from vidsum.broll.folder import BrollFolder
 from vidsum.broll.orders import check_able
+from vidsum.broll.shots import Finish
 from vidsum.data import BrollOutcome, Bundle, Summary
 from vidsum.errors import BackendMissing, OptionError, VidsumError
 from vidsum.events import Noted

@@ -31,7 +31,7 @@ from vidsum.cli.options import (
 from vidsum.errors import OptionError
 
 if TYPE_CHECKING:
-    from vidsum.broll.finishing import Clips
+    from vidsum.broll.shots import Clips
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _PAINTING: Final = (BROLL | CAPS | WRITING | {
@@ -214,7 +214,7 @@ def finish(ctx: click.Context, /, folder: Path, only: tuple[str, ...], upscale: 
     Example: vidsum broll finish talk.broll --seconds 5
     """
     from vidsum.broll import steps
-    from vidsum.broll.finishing import Finish
+    from vidsum.broll.shots import Finish
     from vidsum.broll.signing import Credentials
 
     opened = steps.opened(folder)

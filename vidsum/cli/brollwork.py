@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from vidsum.broll.clips import RemoteClips
     from vidsum.broll.engines.protocol import ImageEngine
     from vidsum.broll.exporting import Exported
-    from vidsum.broll.finishing import Finish
     from vidsum.broll.folder import BrollFolder
     from vidsum.broll.items import Itemised
     from vidsum.broll.orders import Ref
+    from vidsum.broll.shots import Finish
     from vidsum.config import Options
     from vidsum.pipeline.run import Run
 
@@ -231,7 +231,7 @@ def confirm(
     folder: BrollFolder, how: Finish, only: tuple[str, ...], options: Options, *, yes: bool
 ) -> None:
     """Ask before clips are paid for; a no ends the program. Raises: OptionError."""
-    from vidsum.broll.finishing import to_film
+    from vidsum.broll.shots import to_film
     from vidsum.cli.modelchoice import ask
     from vidsum.wording import escaped
 
