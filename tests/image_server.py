@@ -1,7 +1,8 @@
 """Providers of pictures for tests: what a scripted one sends, and a server that truly paints.
 
 The latter is stable-diffusion.cpp with weights made for tests behind ``/v1/images``, in a process
-of its own: its library takes over the descriptors of the output.
+of its own: its library takes over the descriptors of the output. It refuses a prompt with REFUSED
+in it, and paints one with HALVED in half the size.
 """
 
 from __future__ import annotations
@@ -127,6 +128,12 @@ class _Handler(BaseHTTPRequestHandler):
         prompt, _, extra = str(form.fields["prompt"]).partition("<sd_cpp_extra_args>")
         more = json.loads(extra.partition("</")[0] or "{}")
         width, height = map(int, str(form.fields["size"]).split("x"))
+        if "REFUSED" in prompt:
+            self._say(400, {"error": {"message": "The content filter refused it.",
+                                      "code": "moderation_blocked"}})  # fmt: skip
+            return
+        if "HALVED" in prompt:
+            width, height = width // 2, height // 2
         references = [Pillow.fromarray(one) for one in form.pictures]
         with self.lock:
             made: Sequence[Any] = self.model.generate_image(

@@ -23,7 +23,7 @@ def main(folder: str, url: str) -> int:
     films = RemoteClips(options, "sora-2", Retrying(base_s=0.001, cap_s=0.002), poll_s=0.001)
     try:
         report = finish(run, BrollFolder(Path(folder)),
-                        Finish(clips="ai", films=films, seconds=2.0))  # fmt: skip
+                        Finish(clips="ai", films=films, confirmed=True, seconds=2.0))  # fmt: skip
     except VidsumError as exc:
         print(exc.message)
         return exc.exit_code

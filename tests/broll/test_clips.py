@@ -31,12 +31,13 @@ QUICK = Retrying(base_s=0.001, cap_s=0.002)
 PROMPT = "A lighthouse in the fog at dawn, painted in muted blue and amber"
 MARKS = Marks(PROMPT, "sora-2", "remote", "s01")
 PICTURE = np.full((90, 160, 3), (200, 40, 30), np.uint8)
+STRIPES = np.broadcast_to(np.arange(160, dtype=np.uint8)[None, :, None], (90, 160, 3)).copy()
 DONE = [job("queued"), job("in_progress"), job("completed")]
 
 
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return film(tmp_path_factory.mktemp("film") / "a.mp4", [(1, PICTURE)])
+    return film(tmp_path_factory.mktemp("film") / "a.mp4", [(1, STRIPES)])
 
 
 class Sitting:

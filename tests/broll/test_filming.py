@@ -35,10 +35,12 @@ PRICES = '[[price]]\nhost = "127.0.0.1"\nmodel = "sora-2"\nvideo_usd_per_s = 0.1
 KILLED_AT = ("broll.film.before", "broll.film.begun", "broll.film.after")
 
 
+STRIPES = np.broadcast_to(np.arange(160, dtype=np.uint8)[None, :, None], (90, 160, 3)).copy()
+
+
 @pytest.fixture(scope="module")
 def movie(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    grey = np.full((90, 160, 3), 90, np.uint8)
-    return film(tmp_path_factory.mktemp("film") / "a.mp4", [(1, grey)]).read_bytes()
+    return film(tmp_path_factory.mktemp("film") / "a.mp4", [(1, STRIPES)]).read_bytes()
 
 
 class Place:
@@ -70,13 +72,14 @@ class Place:
 
     def finish(
         self, *, cap: str = "5", retry: bool = False, clips: Any = "ai", seconds: float = 2.0,
-        patience_s: float = 5.0, own: Credentials | None = None,
+        patience_s: float = 5.0, own: Credentials | None = None, confirmed: bool = True,
     ) -> FinishReport:  # fmt: skip
         options = Options(image_api=self.provider.url, image_timeout_s=5.0, max_usd=Decimal(cap))
         run = Run(Path("/films/a.mp4"), options)
         films = RemoteClips(options, "sora-2", Retrying(base_s=0.001, cap_s=0.002), poll_s=0.001,
                             patience_s=patience_s)  # fmt: skip
-        how = Finish(clips=clips, films=films, seconds=seconds, retry=retry, credentials=own)
+        how = Finish(clips=clips, films=films, confirmed=confirmed, seconds=seconds, retry=retry,
+                     credentials=own)  # fmt: skip
         self.asks = to_film(self.folder, how)
         try:
             return finish(run, self.folder, how)
@@ -172,6 +175,26 @@ def test_what_is_no_video_is_told_and_not_paid_for_again(place: Place) -> None:
     assert place.shot().error
     assert place.finish().kept == ()
     assert place.posts == 1
+
+
+def test_a_clip_of_one_colour_is_none_and_not_paid_for_again(place: Place, tmp_path: Path) -> None:
+    black = film(tmp_path / "black.mp4", [(1, np.zeros((90, 160, 3), np.uint8))])
+    place.content = content(black.read_bytes())
+    shot = place.shot()
+    assert "all black" in shot.error
+    assert (shot.clip, shot.cost_usd, place.posts) == ("", "0.20", 1)
+    assert [one.state for one in place.folder.read_made().films] == ["failed"]
+    assert place.finish().finished == ()
+    assert place.posts == 1
+    opening = [(1, np.zeros((90, 160, 3), np.uint8)), (1, STRIPES)]
+    place.content = content(film(tmp_path / "fade.mp4", opening).read_bytes())
+    assert place.shot(retry=True).error == ""
+
+
+def test_without_the_users_yes_nothing_is_asked(place: Place) -> None:
+    with pytest.raises(OptionError, match="not confirmed"):
+        place.finish(confirmed=False)
+    assert (place.posts, place.folder.read_made().films) == (0, ())
 
 
 def test_a_job_that_takes_too_long_is_looked_at_again(place: Place) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from broll.brush import Brush, filled
@@ -14,12 +15,12 @@ from broll.brush import Brush, filled
 from vidsum.broll.finishing import FinishReport, finish
 from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.making import make
-from vidsum.broll.marking import read_marks
+from vidsum.broll.marking import Marks, read_marks, write_png
 from vidsum.broll.shots import Finish
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
 from vidsum.data import Image
-from vidsum.errors import OptionError
+from vidsum.errors import OptionError, RequestFailed
 from vidsum.pipeline.run import Run
 from vidsum.registry import Work
 
@@ -88,6 +89,33 @@ def test_what_ffmpeg_used_is_in_the_account(folder: BrollFolder) -> None:
     assert motion.wall_s is not None
     assert motion.cpu_s is not None
     assert 0.3 * motion.wall_s < motion.cpu_s
+
+
+class Blind(Doubling):
+    """Enlarges, and what comes out is black, as of weights that give no numbers."""
+
+    def enlarge(self, image: Image) -> Image:
+        return np.zeros_like(super().enlarge(image))
+
+
+def test_an_enlargement_that_is_no_picture_is_not_taken_for_one(folder: BrollFolder) -> None:
+    with pytest.raises(RequestFailed, match="no picture: the picture is all black"):
+        finished(folder, upscaler=Blind())
+    assert folder.read_made().finished == ()
+    assert not folder.place("finished/s01-v2.png").exists()
+
+
+def test_a_pick_of_another_shape_is_cut_and_not_stretched(folder: BrollFolder) -> None:
+    checks = np.indices((64, 64)).sum(0) // 8 % 2 * 200 + np.arange(64)[None, :] // 2
+    picture = np.repeat(checks.astype(np.uint8)[:, :, None], 3, axis=2)
+    write_png(folder.place("images/s01-v2.png"), picture, Marks("", "brush-1", "", "s01"))
+    (shot,) = finished(folder, clips="none").finished
+    found = folder.picture(shot.file)
+    assert found is not None
+    assert found.shape == (180, 320, 3)
+    # five times as large in both directions: the middle 36 rows of 64
+    wanted = cv2.resize(picture[14:50], (320, 180), interpolation=cv2.INTER_LANCZOS4)
+    assert np.abs(found.astype(int) - wanted).mean() < 4
 
 
 def test_what_is_finished_in_the_same_way_stays(folder: BrollFolder) -> None:

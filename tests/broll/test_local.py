@@ -20,6 +20,7 @@ from vidsum.broll.engines import local
 from vidsum.broll.engines.local import LocalEngine
 from vidsum.broll.engines.painting import Painter
 from vidsum.broll.engines.protocol import ImageRequest, MadeImage
+from vidsum.broll.palette import gain
 from vidsum.config import Options
 from vidsum.costs.units import cu
 from vidsum.errors import BackendFailed, BackendMissing, OptionError, RequestFailed, VidsumError
@@ -182,6 +183,26 @@ def test_a_painter_that_dies_is_told_of(
     assert capfd.readouterr() == ("", "")
     with pytest.raises(BackendFailed, match="was closed"):
         engine.generate(asked())
+
+
+@pytest.mark.slow
+def test_references_move_a_picture_as_far_to_either_side_and_another_seed_is_another(
+    made: Made, hand_made_model: Path
+) -> None:
+    engine = LocalEngine(options(hand_made_model))
+    try:
+        (plain,) = engine.generate(asked(width=80))
+        (other,) = engine.generate(asked(2, RED, width=80))
+    finally:
+        engine.close()
+    assert not np.array_equal(other.image, made.red.image)
+    red, blue = ([np.full((48, 80, 3), colour, np.uint8)] for colour in (RED, BLUE))
+    to_red, to_blue = (gain(plain.image, one, near) for one, near in (
+        (made.red.image, red), (made.blue.image, blue)))  # fmt: skip
+    assert min(to_red, to_blue) > 5
+    assert max(to_red, to_blue) < 1.5 * min(to_red, to_blue)
+    assert gain(plain.image, made.red.image, blue) < 0
+    assert gain(plain.image, made.blue.image, red) < 0
 
 
 @pytest.mark.slow

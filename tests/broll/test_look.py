@@ -6,6 +6,7 @@ import io
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from footage import film, tone, write_wav
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image as Pillow
 from PIL import ImageDraw
 
+from vidsum.broll.anchors import Seen, choose
 from vidsum.broll.look import load, make_look, references_for, save, steered
-from vidsum.broll.palette import gain
+from vidsum.broll.palette import cloud, gain
 from vidsum.broll.style import NEUTRAL, colour_name
 from vidsum.data import Anchor, LookBook, Scene
 from vidsum.errors import MediaError, OptionError, OutputError
@@ -79,6 +81,28 @@ def test_anchors_are_sharp_lit_and_of_different_shots(shots: Path, tmp_path: Pat
         assert anchor.text_share is None
     assert len(look.palette) == 5
     assert load(tmp_path) == look
+
+
+def seen(number: int, *, blurred: bool = False, text_share: float | None = None) -> Seen:
+    """A frame of a shot of its own, in the colours of all, ten seconds after the one before."""
+    image = scene(WARM, 20 + number)
+    if blurred:
+        image = cv2.GaussianBlur(image, (0, 0), 6)
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    sharpness = float(cv2.Laplacian(grey, cv2.CV_32F).var())
+    return Seen(10.0 * number, image, sharpness, text_share, True, cloud([image]))
+
+
+@pytest.mark.parametrize("odd", [0, 2, 4])
+def test_of_five_shots_the_blurred_one_stays_behind(odd: int) -> None:
+    frames = [seen(number, blurred=number == odd) for number in range(5)]
+    assert [one.time_s for one in choose(frames)] == [10.0 * n for n in range(5) if n != odd]
+
+
+@pytest.mark.parametrize("odd", [0, 2, 4])
+def test_of_five_shots_the_one_with_text_stays_behind(odd: int) -> None:
+    frames = [seen(number, text_share=0.09 if number == odd else 0.0) for number in range(5)]
+    assert [one.time_s for one in choose(frames)] == [10.0 * n for n in range(5) if n != odd]
 
 
 def test_the_same_video_gives_the_same_look(shots: Path, tmp_path: Path) -> None:

@@ -131,6 +131,14 @@ def test_no_move_jerks(tmp_path: Path, move: Move) -> None:
     assert jerk_px(path) < MOST_JERK_PX
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("width", "height"), [(1920, 1080), (1280, 720)])
+def test_no_move_jerks_at_full_size(tmp_path: Path, width: int, height: int) -> None:
+    path = tmp_path / "clip.mp4"
+    write_clip(path, texture(width, height), seconds=8.0, fps=PAL, move=MOVES[2], marks=MARKS)
+    assert jerk_px(path) < MOST_JERK_PX
+
+
 @pytest.mark.parametrize("move", [MOVES[0], MOVES[7]], ids=lambda move: move.name)
 def test_the_measure_finds_a_clip_that_jerks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, move: Move

@@ -10,10 +10,11 @@ from image_server import MODEL, ImageServer
 from models.flux2 import write_model
 from recording_desk import RecordingDesk
 
-from vidsum.broll.engines.protocol import ImageRequest
+from vidsum.broll.engines.protocol import ImageRequest, Unanswered
 from vidsum.broll.engines.remote import RemoteEngine
 from vidsum.config import Options
 from vidsum.data import Image
+from vidsum.errors import RequestFailed
 
 pytestmark = pytest.mark.slow
 PROMPT = "fog over a harbour"
@@ -70,3 +71,39 @@ def test_seeds_and_several_at_once(engine: RemoteEngine, desk: RecordingDesk) ->
     (again,) = engine.generate(ImageRequest(PROMPT, 64, 64, seed=8, steps=1))
     assert np.array_equal(again.image, second.image)
     assert [ending.used.images for ending in desk.endings] == [1, 2, 1]
+
+
+def test_several_at_once_with_a_reference(engine: RemoteEngine, desk: RecordingDesk) -> None:
+    red = flat(220, 50, 30)
+    pair = engine.generate(
+        ImageRequest(PROMPT, 64, 64, seed=3, count=2, references=(red,), steps=1)
+    )
+    assert [nearness(one.image, red) < nearness(one.image, flat(30, 60, 210)) / 3
+            for one in pair] == [True, True]  # fmt: skip
+    assert not np.array_equal(pair[0].image, pair[1].image)
+    assert [(ending.phase, ending.used.images) for ending in desk.endings] == [("settle", 2)]
+
+
+def test_a_refusal_costs_nothing(engine: RemoteEngine, desk: RecordingDesk) -> None:
+    with pytest.raises(RequestFailed, match="content filter refused it"):
+        engine.generate(ImageRequest(f"REFUSED {PROMPT}", 64, 64, seed=5))
+    assert desk.phases == ["release"]
+
+
+def test_another_size_is_taken_as_it_came(engine: RemoteEngine, desk: RecordingDesk) -> None:
+    (made,) = engine.generate(ImageRequest(f"HALVED {PROMPT}", 128, 128, seed=5, steps=1))
+    assert made.image.shape == (64, 64, 3)
+    assert [ending.used.pixels for ending in desk.endings] == [64 * 64]
+
+
+def test_a_picture_that_takes_too_long_may_be_paid_for(
+    server: ImageServer, desk: RecordingDesk
+) -> None:
+    engine = RemoteEngine(Options(image_api=server.url, image_model=MODEL, image_timeout_s=0.2))
+    engine.tally.bind(desk)
+    try:
+        with pytest.raises(Unanswered):
+            engine.generate(ImageRequest(PROMPT, 64, 64, seed=5))
+    finally:
+        engine.close()
+    assert (desk.phases, len(desk.most)) == (["fail"], 1)

@@ -144,11 +144,11 @@ def test_a_cap_leaves_the_summary_and_what_was_made(video: Path) -> None:
 class Folder:
     """The folder of a video that nobody has to see any more."""
 
-    def __init__(self, path: Path, *, sha256: str = SHA) -> None:
+    def __init__(self, path: Path, *, sha256: str = SHA, anchors: bool = False) -> None:
         self.video = path / "talk.mp4"
         self.folder = BrollFolder.of_video(self.video)
         bare = [replace(scene(n), prompt="", prompt_from="") for n in (1, 2)]
-        filled(self.folder, *bare, anchors=False, video=str(self.video), video_sha256=sha256)
+        filled(self.folder, *bare, anchors=anchors, video=str(self.video), video_sha256=sha256)
 
     def run(self, options: Options) -> tuple[BrollOutcome | None, Run]:
         run = api.start(self.video, options)
@@ -209,6 +209,31 @@ def test_what_was_foreseen_is_what_it_costs(video: Path) -> None:
     assert "2 scenes" in before.note
     assert before.usd_nano == found.receipt.total.usd_nano.value == 160_000_000
     assert (after.items, after.kept, after.note) == ((), 4, "")
+
+
+def test_no_text_is_paid_for_before_pictures_may_be(tmp_path: Path) -> None:
+    place = Folder(tmp_path, anchors=True)
+    with Provider(sends(NOISE)) as provider:
+        paid = options_for(provider, api=provider.url, reasoner="remote", reason_model="writer",
+                           reason_context_tokens=32_768)  # fmt: skip
+        for options, told in (
+            (replace(paid, max_usd=None), "there is no cap"),
+            (replace(paid, image_model="dall-e-3", ref="auto"), "takes no reference pictures"),
+        ):
+            run = api.start(place.video, options)
+            engine = steps.engine_for(options)
+            with pytest.raises(OptionError, match=told):
+                steps.make(run, place.folder, engine)
+            run.finish()
+        assert provider.calls == []
+    assert [one.prompt for one in place.folder.read_plan().scenes] == ["", ""]
+
+
+def test_a_model_that_takes_no_frames_is_told_of_before_the_summary(video: Path) -> None:
+    with Provider(sends(NOISE)) as provider:
+        with pytest.raises(OptionError, match="takes no reference pictures"):
+            again(video, provider, image_model="dall-e-3", ref="auto")
+        assert provider.calls == []
 
 
 # Its steps

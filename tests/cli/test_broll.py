@@ -271,6 +271,12 @@ def test_of_several_videos_each_has_its_folder_and_one_object_holds_them(
     assert [one["exit_code"] for one in done.json["failed"]] == [3]
 
 
+def cpu_s(process: str) -> float:
+    """CPU seconds of a process so far."""
+    told = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @pytest.mark.slow
 def test_a_painter_that_is_killed_loses_one_picture_and_the_next_run_completes_the_set(
     video: Path, model: Path, tmp_path: Path
@@ -292,7 +298,10 @@ def test_a_painter_that_is_killed_loses_one_picture_and_the_next_run_completes_t
         time.sleep(0.05)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     [painter] = [one for one in children if "painter" in Path(f"/proc/{one}/cmdline").read_text()]
-    time.sleep(2.0)  # by then it is at the second, which takes longer
+    used_s = cpu_s(painter)
+    while cpu_s(painter) < used_s + 0.5:  # then it is well into the second, which takes seconds
+        assert process.poll() is None
+        time.sleep(0.02)
     os.kill(int(painter), signal.SIGKILL)
     out, err = process.communicate(timeout=240)
     states = [one["state"] for one in json.loads(out)["broll"]["variations"]]

@@ -22,7 +22,7 @@ from vidsum.backends.keys import without_key
 from vidsum.backends.providers import endpoint
 from vidsum.backends.refusals import Refusal
 from vidsum.backends.retrying import Retrying
-from vidsum.broll import sizes, upscaling
+from vidsum.broll import sizes, soundness, upscaling
 from vidsum.broll.engines.protocol import Unanswered
 from vidsum.broll.engines.remote import without_echo
 from vidsum.broll.marking import C2PA_BOX, Marks, boxes, xmp_box
@@ -137,7 +137,7 @@ class RemoteClips:
         if not capped:
             raise OptionError("Clips by a model need a cap on what they may cost.",
                               "Give one with --max-usd.")  # fmt: skip
-        if not confirmed:
+        if not (confirmed or job):
             raise OptionError("A clip by a model was not confirmed.", "Nothing was asked for.")
         started_s = time.monotonic()
         connection, until_s = self._open(), started_s + self._patience_s
@@ -268,8 +268,11 @@ class RemoteClips:
             file.flush()
             with Decoder(temporary) as decoder:  # in a process of its own: who knows what it is
                 found.append(decoder.probe())
-            if found[0].video is None:
-                raise MediaError(f"What came for the job {job} has no picture in it.")
+                if found[0].video is None:
+                    raise MediaError(f"What came for the job {job} has no picture in it.")
+                flaw = soundness.check_clip(decoder, found[0].duration_s or 0.0)
+            if flaw:
+                raise NoClip(f"What came for the job {job} is no clip: {flaw}.")
             if not signed:
                 file.write(xmp_box(marks))
 

@@ -30,24 +30,27 @@ _ASKED: Final = "It was asked for; whether it was paid for is not known."
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FilmWish:
-    """A clip that is wanted, and what it is known by. ``file``: where it goes in the folder."""
+    """A clip that is wanted, and what it is known by. ``file``: where it goes in the folder;
+    ``confirmed``: the user has said yes to its price."""
 
     request: ClipRequest
     marks: Marks
     key: str
     file: str
+    confirmed: bool
 
 
 def wish_for(
-    films: RemoteClips, request: ClipRequest, source: Image, marks: Marks, stem: str
-) -> FilmWish:
+    films: RemoteClips, request: ClipRequest, source: Image, marks: Marks, stem: str, *,
+    confirmed: bool,
+) -> FilmWish:  # fmt: skip
     """Return a wish. ``source``: the pick before it was enlarged, uint8 [h, w, 3] RGB.
 
     What decides the clip decides its name, which begins with ``stem``: none replaces another.
     """
     told = [request.prompt, picture_sha256(source), *asked_for(request), films.identity]
     key = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-    return FilmWish(request, marks, key, f"{stem}-ai-{key[:8]}.mp4")
+    return FilmWish(request, marks, key, f"{stem}-ai-{key[:8]}.mp4", confirmed)
 
 
 def to_do(folder: BrollFolder, known: Film | None, *, retry: bool) -> ToDo:
@@ -125,7 +128,8 @@ class _Filming:
         failpoint("broll.film.before")
         made = self._films.make(
             self._wish.request, self._folder.place(self._film.file), self._wish.marks,
-            capped=self._run.meter.budget.caps.money, confirmed=True, job=job, begun=self._begun,
+            capped=self._run.meter.budget.caps.money, confirmed=self._wish.confirmed, job=job,
+            begun=self._begun,
         )  # fmt: skip
         failpoint("broll.film.after")
         return made

@@ -30,10 +30,10 @@ class Finish:
     """How picks are to be finished.
 
     ``upscale`` False leaves the size as it was made, in the source's shape. ``clips``: a picture
-    that is moved over, a clip by a video model (``films`` makes it, under a cap and after the user
-    has said yes to :func:`to_film`), or none. ``seconds`` of a clip: as long as the scene by
-    default, at most 8. ``retry``: a clip that nobody answered is asked for again. ``credentials``
-    sign the files.
+    that is moved over, a clip by a video model (``films`` makes it, under a cap and when
+    ``confirmed``: the user has said yes to what :func:`to_film` told), or none. ``seconds`` of a
+    clip: as long as the scene by default, at most 8. ``retry``: a clip that nobody answered is
+    asked for again. ``credentials`` sign the files.
     """
 
     upscale: bool = True
@@ -41,6 +41,7 @@ class Finish:
     seconds: float | None = None
     upscaler: Upscaler | None = None
     films: RemoteClips | None = None
+    confirmed: bool = False
     retry: bool = False
     credentials: Credentials | None = None
 
@@ -99,7 +100,8 @@ def film_wish(
     # A seed is the picture's, and the video model knows none.
     marks = replace(marks_of(scene, one), model=how.films.model, engine="remote", seed=None)
     request = ClipRequest(marks.prompt, image, *size, how.clip_s(scene))
-    return wish_for(how.films, request, source, marks, stem_of(scene, one))
+    return wish_for(how.films, request, source, marks, stem_of(scene, one),
+                    confirmed=how.confirmed)  # fmt: skip
 
 
 def marks_of(scene: Scene, one: Variation) -> Marks:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vidsum.media.picture import BLACK_LUMA, WHITE_LUMA, shrink
+from vidsum.media.plan import Moments
 
 if TYPE_CHECKING:
     from vidsum.data import Image
+    from vidsum.media.process import Decoder
 
 _LONG_PX: Final = 128
 _RANGE: Final = 8
@@ -33,6 +35,17 @@ def check(image: Image) -> str:
     if level <= BLACK_LUMA:
         return "the picture is all black"
     return "the picture is all white" if level >= WHITE_LUMA else "the picture is all one colour"
+
+
+def check_clip(decoder: Decoder, length_s: float) -> str:
+    """Return why a clip counts as failed, "" when a picture of it is fine.
+
+    One near the beginning, one in the middle and one near the end are looked at: a clip may begin
+    in black. Raises: MediaError.
+    """
+    moments = Moments(tuple(length_s * share for share in (0.1, 0.5, 0.9)))
+    flaws = [check(frame.image) for frame in decoder.frames(moments, _LONG_PX, None)]
+    return flaws[0] if flaws and all(flaws) else ""
 
 
 def _kind(value: object) -> str:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final, cast
 
 from vidsum import registry
 from vidsum.broll import exporting, finishing, making, planning, rewriting, sheet
+from vidsum.broll.estimating import check_capped
 from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.keys import prompt_of
 from vidsum.broll.made import Made
 from vidsum.broll.shots import Finish
 from vidsum.data import BrollOutcome, BrollPlan, Bundle, LookBook, Summary, Variation
 from vidsum.errors import BackendMissing, OptionError
+from vidsum.events import Noted
 from vidsum.pipeline.choosing import Choice
 from vidsum.pipeline.choosing import pick as pick_engine
 from vidsum.wording import escaped, path_text, shown
@@ -111,8 +113,12 @@ def make(
     retry: bool = False, refined: Mapping[str, str] | None = None,
 ) -> MakeReport:  # fmt: skip
     """Make the pictures, and first the prompts, that are missing. Raises: as making.make."""
-    _write_missing_prompts(run, folder)
     options = run.options
+    if any(not scene.prompt for scene in folder.read_plan().scenes):
+        told = estimate(run, folder, engine, scenes=scenes, retry=retry)
+        check_capped(run, engine, told)  # before a text model is paid for
+        run.listen(Noted("estimate", told.in_words))
+        _write_missing_prompts(run, folder)
     try:
         return making.make(
             run, folder, engine, variations=options.variations, scenes=scenes, retry=retry,
@@ -265,8 +271,6 @@ def _look(folder: BrollFolder) -> LookBook | None:
 
 def _write_missing_prompts(run: Run, folder: BrollFolder) -> None:
     """Have prompts written for scenes that the user added or whose brief was changed."""
-    if all(scene.prompt for scene in folder.read_plan().scenes):
-        return
     with folder.hold():
         found = folder.read_plan()
         folder.write_plan(rewriting.write_prompts(run, None, found))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from vidsum.broll import soundness
 from vidsum.costs.tally import Tally
 from vidsum.data import Image
 from vidsum.errors import RequestFailed
 from vidsum.registry import Work
 
 LANCZOS = "lanczos"
+_WITHOUT = "Without a model, Lanczos does it."
 
 
 class Upscaler(Protocol):
@@ -64,8 +66,10 @@ def bring_to(
         return Sized(_resized(image, width_px, height_px), LANCZOS)
     larger = upscaler.enlarge(image)
     if larger.shape[0] <= height or larger.shape[1] <= width:
-        raise RequestFailed(f"{upscaler.name} did not enlarge the picture.",
-                            "Without a model, Lanczos does it.")  # fmt: skip
+        raise RequestFailed(f"{upscaler.name} did not enlarge the picture.", _WITHOUT)
+    flaw = soundness.check(larger)
+    if flaw:
+        raise RequestFailed(f"What {upscaler.name} made of it is no picture: {flaw}.", _WITHOUT)
     return Sized(_resized(larger, width_px, height_px), upscaler.name)
 
 

@@ -226,7 +226,7 @@ def finish(ctx: click.Context, /, folder: Path, only: tuple[str, ...], upscale: 
         show_finish_estimate(opened, how, only, options, as_json=as_json)
         return
     if films is not None:
-        confirm(opened, how, only, options, yes=yes)
+        how = confirm(opened, how, only, options, yes=yes)
     try:
         with opened_run(opened, options, quiet=quiet, verbose=verbose) as run:
             steps.finish(run, opened, how, only or None)

@@ -229,7 +229,7 @@ def films_for(
 
 def confirm(
     folder: BrollFolder, how: Finish, only: tuple[str, ...], options: Options, *, yes: bool
-) -> None:
+) -> Finish:
     """Ask before clips are paid for; a no ends the program. Raises: OptionError."""
     from vidsum.broll.shots import to_film
     from vidsum.cli.modelchoice import ask
@@ -238,10 +238,11 @@ def confirm(
     assert how.films is not None
     asked = to_film(folder, how, only or None)
     if not asked:
-        return  # what is there, or under way, costs nothing more
+        return how  # what is there, or under way, costs nothing more
     seconds = sum(one[2] for one in asked)
     price = how.films.price(float(seconds), *asked[0][:2])
     told = "at a price that is not known here" if price is None else f"for about ${price}"
     clips = "1 clip" if len(asked) == 1 else f"{len(asked)} clips"
     ask(f"{clips}, {seconds} s in all, by {escaped(how.films.model)} {told}. Make them?", yes=yes,
         default=False, alone=False)  # fmt: skip
+    return replace(how, confirmed=True)
