@@ -280,6 +280,7 @@ def test_a_run_that_was_given_up_ends_it(shots: Path, tmp_path: Path) -> None:
         make_look(gathered.run, gathered.evidence, tmp_path)
 
 
+@pytest.mark.slow
 def test_real_clips(real_media: Path, tmp_path: Path) -> None:
     """As they were judged by eye: no fade, no half-blank sky, each anchor of another shot."""
     bunny, _ = look_of(real_media / "bbb_30s.webm", tmp_path)

@@ -219,6 +219,7 @@ def test_calls_that_may_have_been_billed_are_counted() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_no_more_pictures_are_held_than_requests() -> None:
     alive: list[weakref.ref[Any]] = []
     most = 0

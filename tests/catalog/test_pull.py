@@ -134,6 +134,7 @@ def test_a_cut_connection_is_taken_up_where_it_broke(machine: Machine, hub: Fake
     assert (snapshot(machine) / "eye.gguf").read_bytes() == MODEL
 
 
+@pytest.mark.slow
 def test_a_stalled_connection_is_given_up_and_taken_up(machine: Machine, hub: FakeHub) -> None:
     hub.stall_after["eye.gguf"] = BLOCK + 100
     process = machine.start("pull", "eye", "-q", env={"HF_HUB_DOWNLOAD_TIMEOUT": "1"})

@@ -199,6 +199,7 @@ def test_a_question_that_does_not_fit_under_a_cap_is_answered_with_quotations_an
     assert not worked(home) & LOOKS_OR_LISTENS
 
 
+@pytest.mark.slow
 def test_a_cut_off_file_is_cut_off_on_every_day(
     talk: Path, tmp_path: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

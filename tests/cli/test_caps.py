@@ -245,6 +245,7 @@ def test_compute_is_never_over_a_cap(
             assert_partial(found, "local")
 
 
+@pytest.mark.slow
 def test_an_ample_cap_changes_nothing(
     scenes: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

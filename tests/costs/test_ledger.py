@@ -566,6 +566,7 @@ def wait_for(report: Path, lines: int) -> None:
         time.sleep(0.005)
 
 
+@pytest.mark.slow
 def test_eight_processes_killed_at_random_lose_nothing(tmp_path: Path, path: Path) -> None:
     chance, rounds = random.Random(4), 3
     for number in range(rounds):
@@ -880,6 +881,7 @@ def test_a_ledger_that_cannot_be_opened_says_so_at_once(tmp_path: Path) -> None:
         Ledger.reading(tmp_path / "ledger.db")
 
 
+@pytest.mark.slow
 def test_a_day_among_many_is_found_by_its_index(path: Path) -> None:
     with Ledger(path) as ledger:
         ledger.write(line(call_id="first", reserved_usd_nano=1, reserved_cu=0.5))

@@ -79,6 +79,7 @@ def test_the_last_words_of_a_process_that_failed_are_in_the_message(
         decoder.probe()
 
 
+@pytest.mark.slow
 def test_a_process_that_talks_without_end_on_stderr_is_not_waited_for(
     liar: Path, clip_folder: Path
 ) -> None:

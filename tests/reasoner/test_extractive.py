@@ -692,6 +692,7 @@ def test_text_made_to_be_slow_is_summarised_in_good_time(text: str) -> None:
     assert found.title
 
 
+@pytest.mark.slow
 def test_ten_hours_take_seconds_and_stay_bounded() -> None:
     words = [[f"topic{topic}x{n}" for n in range(300)] for topic in range(30)]
     said = [

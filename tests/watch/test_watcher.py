@@ -128,6 +128,7 @@ def test_a_growing_file_is_done_once(root: Path, films: list[Path]) -> None:
     assert (watch.count("started"), watch.count("done")) == (1, 1)
 
 
+@pytest.mark.slow
 def test_renamed_and_removed_in_mid_run(
     root: Path, films: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -110,6 +110,7 @@ def test_a_worker_that_cannot_begin_is_no_fault_of_the_file(
     assert "start it again" in verdict.hint
 
 
+@pytest.mark.slow
 def test_who_was_frozen_with_its_watcher_is_not_taken_for_stuck(
     order: Order, inbox: SimpleQueue[Said], monkeypatch: pytest.MonkeyPatch
 ) -> None:
