@@ -43,7 +43,13 @@ def result_name(video: Path, form: str, taken: set[str]) -> str:
     return os.fsdecode(name)
 
 
-def write_whole(path: Path, text: str, *, follow: bool = True) -> None:
+ELSEWHERE: Final = "Choose another place with -o."
+IN_PLACE: Final = "Make its folder writable, or move it to where there is room."
+
+
+def write_whole(
+    path: Path, text: str, *, follow: bool = True, hint: str = ELSEWHERE
+) -> None:  # fmt: skip
     """Write a file so that it is either whole or not there. Raises: OutputError.
 
     A file that is replaced keeps its permissions. A link at its place is followed; without
@@ -51,12 +57,13 @@ def write_whole(path: Path, text: str, *, follow: bool = True) -> None:
     place. What runs that were killed have left in the folder is removed, see
     :func:`remove_leftovers`.
     """
-    write_with(path, lambda file, _: file.write(text.encode()), follow=follow)
+    write_with(path, lambda file, _: file.write(text.encode()), follow=follow, hint=hint)
 
 
 def write_with(
-    path: Path, write: Callable[[BinaryIO, Path], object], *, follow: bool = True
-) -> None:
+    path: Path, write: Callable[[BinaryIO, Path], object], *, follow: bool = True,
+    hint: str = ELSEWHERE,
+) -> None:  # fmt: skip
     """Have a file written by somebody else, whole or not there, by the rules of write_whole.
 
     ``write`` gets the temporary file, open for reading and writing, and its path, in the same
@@ -72,8 +79,7 @@ def write_with(
         _sync_folder(target.parent)
         failpoint("output.after")
     except OSError as exc:
-        raise OutputError(f"{shown(path)} cannot be written: {exc.strerror}.",
-                          "Choose another place with -o.") from exc  # fmt: skip
+        raise OutputError(f"{shown(path)} cannot be written: {exc.strerror}.", hint) from exc
 
 
 def _replace(target: Path, write: Callable[[BinaryIO, Path], object]) -> None:

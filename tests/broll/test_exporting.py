@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from vidsum.broll.exporting import FORMATS, Exported, export
 from vidsum.broll.timelines import frame_of, frames, lay_out, standard_rate, time_code
 from vidsum.data import BrollPlan, FinishedShot, Scene, Variation
-from vidsum.errors import OptionError
+from vidsum.errors import MediaError, OptionError
 
 NTSC = Fraction(30000, 1001)
 FILM = Fraction(24000, 1001)
@@ -382,9 +382,25 @@ def test_a_pick_that_is_not_finished_and_one_without_a_scene(tmp_path: Path) -> 
     shots = [shot(tmp_path, "s01")]
     with pytest.raises(OptionError, match="Variation 3 of s02 is picked and not finished"):
         export(tmp_path, made, [], {"s01": 2, "s02": 3}, shots, tmp_path / "talk.mp4")
-    with pytest.raises(OptionError, match="s09 is picked, and the plan has no such scene"):
+    with pytest.raises(OptionError, match="Nothing is picked yet"):
         export(tmp_path, made, [], {"s09": 1}, shots, tmp_path / "talk.mp4")
     assert not (tmp_path / "exports").exists()
+    found = export(tmp_path, made, [], {"s01": 2, "s09": 1}, shots, tmp_path / "talk.mp4",
+                   formats=("edl",))  # fmt: skip
+    assert [note for note in found.notes if "s09" in note] == [
+        "s09 is picked, and the plan has no such scene: it is left out."]  # fmt: skip
+
+
+def test_what_the_timelines_name_is_looked_at(tmp_path: Path) -> None:
+    made = plan(scene(1, 5.0, 9.0))
+    shots, words = [shot(tmp_path, "s01")], tmp_path / "talk.srt"
+    words.write_text("1\n00:00:01,000 --> 00:00:02,000\nNo film.\n")
+    with pytest.raises(MediaError):
+        export(tmp_path, made, [], {"s01": 2}, shots, words)
+    assert not (tmp_path / "exports").exists()
+    other = film(tmp_path / "other.mp4", [(1, np.full((90, 160, 3), 90, np.uint8))])
+    found = export(tmp_path, made, [], {"s01": 2}, shots, other, formats=("edl",))
+    assert any("it may be another video" in note for note in found.notes)
 
 
 def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:

@@ -197,3 +197,11 @@ def test_seeds_hang_on_video_scene_and_number() -> None:
 def test_the_style_sentence_is_added_word_for_word() -> None:
     assert prompt_of(scene(1, "A barn."), "In  warm light!") == "A barn. In  warm light!"
     assert prompt_of(scene(1, "A barn."), "") == "A barn."
+
+
+def test_a_picture_that_has_no_room_is_not_asked_for(tmp_path: Path) -> None:
+    folder = BrollFolder(tmp_path / "film.broll")
+    folder.create()
+    folder.check_room(1024, 576)
+    with pytest.raises(OutputError, match="it was not asked for"):
+        folder.check_room(10**8, 10**8)

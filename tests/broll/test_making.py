@@ -342,7 +342,7 @@ def test_a_cap_ends_it_in_time_and_a_higher_one_goes_on(place: Place) -> None:
     report = place.make(brush=paid(place), options=REMOTE | {"max_usd": Decimal("0.13")})
     assert (len(report.made), report.left_out, report.exit_code) == (3, 1, 6)
     assert place.asked == BALANCED[:3]
-    assert any("1 of 4 pictures were not made." in one for one in place.told)
+    assert any("Not made: 1 of 4 pictures." in one for one in place.told)
     assert {one.cost_usd for one in report.made} == {"0.04"}
     assert place.receipt().total.usd_nano.value == 120_000_000
     report = place.make(brush=paid(place), options=REMOTE | {"max_usd": Decimal("0.13")})

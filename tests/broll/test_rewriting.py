@@ -167,6 +167,10 @@ def test_another_note_is_another_question() -> None:
 def test_without_a_model_the_note_stands_at_the_end() -> None:
     told = through(lambda run: refine_prompt(run, PLAN, "mine", "more fog"), LITE)
     assert told.value.prompt == f"{OWN.prompt}. more fog. {CLEAN}"
+    assert (told.value.prompt_from, told.value.flaw) == ("user", "")
+    planned = replace(PLAN, scenes=tuple(replace(one, prompt_from="template")
+                                         for one in PLAN.scenes))  # fmt: skip
+    told = through(lambda run: refine_prompt(run, planned, "mine", "more fog"), LITE)
     assert told.value.prompt_from == "template"
     assert told.value.flaw
 

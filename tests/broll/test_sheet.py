@@ -15,6 +15,7 @@ from hostile import CANARY, TEXTS, words
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from vidsum.broll.keys import prompt_of
 from vidsum.broll.sheet import page, write_sheet
 from vidsum.data import (
     Anchor,
@@ -84,7 +85,7 @@ def check_harmless(found: Page) -> None:
 
 
 def variation(number: int = 1, scene: str = "s01", **more: object) -> Variation:
-    known = Variation(scene, number, "k", "made", "A mill", 41 + number, "flux2-klein-4b", "local",
+    known = Variation(scene, number, "k", "made", PROMPT, 41 + number, "flux2-klein-4b", "local",
                       640, 360, file=f"images/{scene}-v{number}.png", wall_s=38.24,
                       cost_usd="0", cost_from="measured")  # fmt: skip
     return replace(known, **more)  # type: ignore[arg-type]
@@ -94,6 +95,7 @@ SCENE = Scene("s01", 65.0, 71.0, "A mill at dawn", "She tells of it", ("s12", "s
               "A wooden mill", "model")  # fmt: skip
 PLAN = BrollPlan("/videos/talk.mp4", None, 754.0, 1920, 1080, 25.0, "How a mill grinds",
                  "Muted ochres.", (SCENE,), "model")  # fmt: skip
+PROMPT = prompt_of(SCENE, PLAN.style)
 
 
 def files(folder: Path, *names: str) -> None:
@@ -180,6 +182,13 @@ def test_a_reference_that_did_nothing_is_said(
     assert ("The reference did not move its colours." in found.told) == warned
 
 
+def test_a_picture_of_an_earlier_prompt_says_so(tmp_path: Path) -> None:
+    found = sheet(tmp_path, variation(1), variation(2, prompt="A harbour."))
+    assert found.told.count("Made for an earlier prompt.") == 1
+    assert "Its prompt A harbour." in found.told
+    assert f"Its prompt {PROMPT}" not in found.told
+
+
 def test_what_failed_is_never_a_picture(tmp_path: Path) -> None:
     """Not even where a file of that name lies there."""
     files(tmp_path, "images/s01-v1.png", "images/s01-v2.png", "anchors/a1.png")
@@ -192,7 +201,7 @@ def test_what_failed_is_never_a_picture(tmp_path: Path) -> None:
     (only,) = found.all("img")
     assert only["alt"] == "Frame of the source at 0:12"
     assert "No picture. Failed. It is flat: one colour." in found.told
-    assert ("No picture. Nobody answered: whether it was paid for is not known. "
+    assert ("No picture. Whether it was paid for is not known. "
             "No answer within 300 s.") in found.told  # fmt: skip
     for text in ("Seed ?", "Time ?", "Cost ?", "--retry", "1 failed, 1 unanswered"):
         assert text in found.told

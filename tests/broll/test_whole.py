@@ -260,8 +260,27 @@ def test_planned_anew_picks_of_other_scenes_are_forgotten(video: Path) -> None:
     other = replace(first.scenes[0], prompt="Something else.", prompt_from="user")
     folder.write_plan(replace(first, scenes=(other, first.scenes[1])))
     planned(video, folder)
-    assert folder.read_plan().scenes[0].prompt == first.scenes[0].prompt
+    assert folder.read_plan().scenes[0] == first.scenes[0]
     assert folder.read_made().picks == {"s02": None}
+
+
+def test_planned_anew_other_scenes_have_ids_of_their_own(video: Path) -> None:
+    folder = BrollFolder.of_video(video)
+    planned(video, folder)
+    first = folder.read_plan()
+    harbour = next(one for one in first.scenes if "harbour" in one.brief)
+    old = [
+        replace(harbour, id="s01"),
+        *(replace(scene(n, "Of the past."), start_s=1.0 + n, end_s=2.0 + n) for n in (2, 7)),
+    ]
+    folder.write_plan(replace(first, scenes=tuple(old)))
+    run = Run(video, Options())
+    make(run, folder, Brush(video.parent / "log"), variations=1, measured=False, ref="none")
+    run.finish()
+    planned(video, folder)
+    found = {one.id: one for one in folder.read_plan().scenes}
+    assert found.pop("s01").prompt == harbour.prompt, "its pictures are of it"
+    assert set(found) == {"s03"}, "the pictures of s02 and s07 are of something else"
 
 
 def test_nobody_plans_in_the_folder_of_another_video(video: Path) -> None:

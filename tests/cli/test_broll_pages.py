@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from vidsum.cli.batch import Batch, Wish
-from vidsum.cli.brollpages import broll_json, next_step
+from vidsum.cli.brollpages import broll_json, broll_page, next_step
 from vidsum.config import Options
 from vidsum.data import BrollOutcome, BrollPlan, FinishedShot, Notice, Scene, Variation
 from vidsum.errors import OptionError, OutputError
+from vidsum.renderers.text import text
 
 SCENES = (Scene("s01", 0.0, 4.0, "A mill"), Scene("mine", 5.0, 9.0, "A barn"))
 PLAN = BrollPlan("talk.mp4", None, 60.0, 64, 36, 25.0, "A talk", "Soft.", SCENES, "user")
@@ -43,6 +44,8 @@ def outcome(*made: Variation, **more: Any) -> BrollOutcome:
      ["pick", FOLDER, "mine=1"]),
     (outcome(picture("s01", 1), picks={"s01": None}),
      ["refine", FOLDER, "s01", "what is to be different"]),
+    (outcome(picture("s01", 1, "unknown")), ["make", FOLDER, "--retry"]),
+    (outcome(picture("s01", 1), picture("mine", 1), picks={"s01": 1}), ["pick", FOLDER, "mine=1"]),
     (outcome(picture("s01", 1), picks={"s01": 1}), ["finish", FOLDER]),
     (outcome(picture("s01", 1), picks={"s01": 1, "mine": 2}, finished=(shot("s01", 1),)),
      ["finish", FOLDER]),
@@ -70,6 +73,20 @@ def test_a_folder_that_cannot_be_copied_is_not_named_as_another_one(name: str) -
     assert told.count("\n") == 2
     told.encode()
     assert told.isascii()
+
+
+def test_the_page_says_what_is_no_picture_of_its_scene() -> None:
+    good = replace(picture("s01", 1), prompt="A mill. Soft.")
+    lost = replace(picture("s01", 3, "failed"), error="The painter was killed. " * 20)
+    plan = replace(PLAN, scenes=(replace(SCENES[0], prompt="A mill."), SCENES[1]))
+    told = text(broll_page(outcome(good, picture("s01", 2), lost, plan=plan, picks={"s01": None},
+                                   finished=(shot("s01", 1),))))  # fmt: skip
+    assert "2: of an earlier prompt: p" in told
+    assert "1: of an earlier prompt" not in told
+    assert "None of them is wanted." in told
+    assert "Finished" not in told, "it is not wanted any more"
+    assert "3: The painter was killed." in told
+    assert max(map(len, told.splitlines())) <= 100
 
 
 def test_json_takes_any_name_and_rounds_no_figure() -> None:

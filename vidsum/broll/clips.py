@@ -34,7 +34,7 @@ from vidsum.costs.tally import Tally
 from vidsum.data import Image, Quantities
 from vidsum.errors import BackendFailed, MediaError, OptionError, RequestFailed
 from vidsum.media.process import Decoder
-from vidsum.outputs import write_with
+from vidsum.outputs import IN_PLACE, write_with
 from vidsum.wording import escaped, safe
 
 if TYPE_CHECKING:
@@ -276,7 +276,7 @@ class RemoteClips:
             if not signed:
                 file.write(xmp_box(marks))
 
-        write_with(path, write)
+        write_with(path, write, hint=IN_PLACE)
         return found[0], not signed
 
     @property

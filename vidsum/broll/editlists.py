@@ -7,6 +7,7 @@ of 29.97 with dropped frame numbers without saying so in the list.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
@@ -20,12 +21,17 @@ _TITLE_LETTERS: Final = 70
 
 def edit_list(layout: Layout) -> str:
     """Return the list. Record times say where a shot lies over the source, as its time code."""
-    title = _NO_ASCII.sub("", layout.title)[:_TITLE_LETTERS].strip() or "B-roll"
+    title = _ascii(layout.title)[:_TITLE_LETTERS].strip() or "B-roll"
     lines = [f"TITLE: {title}", f"FCM: {'' if layout.drop else 'NON-'}DROP FRAME", ""]
     reels: set[str] = set()
     for number, one in enumerate(layout.placed, start=1):
         lines += [*_event(layout, one, number, _reel(one, number, reels)), ""]
     return "\n".join(lines)
+
+
+def _ascii(text: str) -> str:
+    """Return a text without its accents, and without letters that are no others with an accent."""
+    return _NO_ASCII.sub("", unicodedata.normalize("NFKD", text))
 
 
 def _event(layout: Layout, one: Placed, number: int, reel: str) -> Iterator[str]:
@@ -36,7 +42,7 @@ def _event(layout: Layout, one: Placed, number: int, reel: str) -> Iterator[str]
     yield f"* FROM CLIP NAME:  {one.name}"
     yield f"* FROM CLIP: {one.file.as_uri()}"
     yield f"* LOC: {codes[2]} PURPLE  {AI_GENERATED}"
-    yield f"* COMMENT: {_NO_ASCII.sub('', one.note)}"
+    yield f"* COMMENT: {_ascii(one.note)}"
 
 
 def _reel(one: Placed, number: int, taken: set[str]) -> str:

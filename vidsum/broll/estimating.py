@@ -50,7 +50,7 @@ def itemise(
         _pictures(run, engine, past, "baselines", parts.baselines, parts.baseline),
         *_finished(run, past, finishing or Finishing()),
     ]
-    return _told(run, items, parts.kept, note)
+    return _told(run, items, parts.kept, parts.unknown, note)
 
 
 def itemise_finishing(run: Run, finishing: Finishing) -> Itemised:
@@ -58,9 +58,11 @@ def itemise_finishing(run: Run, finishing: Finishing) -> Itemised:
     return _told(run, _finished(run, tuple(run.meter.book.history()), finishing))
 
 
-def _told(run: Run, items: Iterable[Item], kept: int = 0, note: str = "") -> Itemised:
+def _told(
+    run: Run, items: Iterable[Item], kept: int = 0, unknown: int = 0, note: str = ""
+) -> Itemised:  # fmt: skip
     something = tuple(item for item in items if item.count)
-    return Itemised(something, kept, run.meter.book.prices_used, note)
+    return Itemised(something, kept, unknown, run.meter.book.prices_used, note)
 
 
 def _finished(run: Run, past: Sequence[Entry], finishing: Finishing) -> Iterable[Item]:

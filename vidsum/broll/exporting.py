@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 from vidsum.broll.editlists import edit_list
 from vidsum.broll.finalcut import final_cut_xml
 from vidsum.broll.timelines import AI_GENERATED, Layout, Placed, lay_out, worded
-from vidsum.errors import BackendFailed, BackendMissing, MediaError, OptionError
-from vidsum.outputs import result_name, write_whole
-from vidsum.wording import escaped
+from vidsum.errors import BackendMissing, OptionError
+from vidsum.outputs import IN_PLACE, result_name, write_whole
+from vidsum.wording import clock, escaped
 
 if TYPE_CHECKING:
-    from vidsum.data import BrollPlan, FinishedShot, Variation
+    from vidsum.data import BrollPlan, FinishedShot, MediaInfo, Variation
 
 FOLDER: Final = "exports"
 _INSTALL: Final = "Install it: pip install 'vidsum[broll]'"
+_SAME_S: Final = 1.0
+"""Copies of a video in other containers differ by less."""
 _SOURCE_TYPE: Final = "trainedAlgorithmicMedia"
 """Source: IPTC, Digital Source Type vocabulary."""
 
@@ -50,32 +52,41 @@ def export(
     source is heard; None: it is looked up. All formats are made before the first is written.
 
     Raises: OptionError when nothing is picked, a pick is not finished, its file is gone, a format
-    or the source is not known, or ``start`` is no time code; BackendMissing; OutputError.
+    or the source is not known, or ``start`` is no time code; MediaError for a source that is no
+    video; BackendMissing; OutputError.
     """
     for unknown in (form for form in formats if form not in _WRITERS):
         raise OptionError(f"There is no export format {escaped(unknown)}.",
                           f"Known: {', '.join(_WRITERS)}.")  # fmt: skip
     if not video.name:
         raise OptionError("The plan does not say which video it is of.", "Name it: --video FILE.")
-    layout = lay_out(folder, plan, variations, picks, shots, video, start=start,
-                     sound=_is_heard(video) if sound is None else sound)  # fmt: skip
+    info = _looked_at(video)
+    heard = info is None or bool(info.audio) if sound is None else sound
+    layout = lay_out(folder, plan, variations, picks, shots, video, start=start, sound=heard)
     texts = {form: _WRITERS[form](layout) for form in formats}
     files = []
     for form, text in texts.items():
         files.append(folder / FOLDER / result_name(video, form, set()))
-        write_whole(files[-1], text)
-    return Exported(tuple(files), layout.notes)
+        write_whole(files[-1], text, hint=IN_PLACE)
+    return Exported(tuple(files), (*layout.notes, *_length_notes(plan, video, info)))
 
 
-def _is_heard(video: Path) -> bool:
-    """Say whether a source has sound; one that cannot be looked at counts as having some."""
+def _looked_at(video: Path) -> MediaInfo | None:
+    """Return what a source is; None where it is not there. Raises: MediaError, BackendFailed."""
     from vidsum.media.process import Decoder
 
-    try:
-        with Decoder(video) as decoder:
-            return bool(decoder.probe().audio)
-    except (MediaError, BackendFailed):
-        return True
+    if not video.is_file():
+        return None
+    with Decoder(video) as decoder:
+        return decoder.probe()
+
+
+def _length_notes(plan: BrollPlan, video: Path, info: MediaInfo | None) -> Iterator[str]:
+    """Say that a source is not as long as the one that was planned for: it may be another."""
+    length_s = None if info is None else info.duration_s
+    if length_s is not None and plan.duration_s and abs(length_s - plan.duration_s) > _SAME_S:
+        yield (f"{worded(video.name)} is {clock(length_s)} long, and the plan is for "
+               f"{clock(plan.duration_s)}: it may be another video.")  # fmt: skip
 
 
 def _otio(layout: Layout) -> str:

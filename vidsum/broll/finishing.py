@@ -92,7 +92,8 @@ class _Finisher:
         if kept:
             told = f"{number(len(kept))} finished by an earlier run"
             self._run.meter.saved("upscale", "image_gen", Saving("cache", told))
-        self._run.listen(StageFinished(_SHOWN, f"{number(len(finished))} new"))
+        told = f"{number(len(finished))} finished, {number(len(kept))} as before"
+        self._run.listen(StageFinished(_SHOWN, told))
         return FinishReport(tuple(finished), tuple(kept))
 
     def _tell_given_up(self, known: FinishedShot) -> None:

@@ -12,6 +12,7 @@ sheet.html  all of it side by side
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _PNG: Final = re.compile(r"(.+)-v([1-9]\d{0,5})\.png")
+_RECORD_BYTES: Final = 1 << 20
+"""For the record, the sheet and what the disk keeps to itself."""
 
 
 class BrollFolder:
@@ -118,6 +121,23 @@ class BrollFolder:
             raise OptionError(f"{escaped(name)} is no file of {shown(self.path)}.")
         return self.path / name
 
+    def check_room(self, width_px: int, height_px: int) -> None:
+        """Find out whether a picture of a size can be kept, before it is paid for.
+
+        Raises: OutputError.
+        """
+        needed = width_px * height_px * 3 + _RECORD_BYTES
+        try:
+            free = shutil.disk_usage(self.path).free
+        except OSError as exc:
+            raise OutputError(f"{shown(self.path)} cannot be looked at: {exc.strerror}.") from exc
+        if free < needed:
+            raise OutputError(
+                f"The disk of {shown(self.path)} has {free / 1e6:.1f} MB left, and the next "
+                f"picture may need {needed / 1e6:.1f} MB: it was not asked for.",
+                "Make room on it.",
+            )  # fmt: skip
+
     def picture(self, name: str) -> Image | None:
         """Return a picture of the folder, uint8 [h, w, 3] RGB; None where none can be read."""
         import numpy as np
@@ -180,7 +200,7 @@ def picked(found: Made, scene: str) -> Variation | None:
 
 def _check_pick(found: Made, scenes: Collection[str], scene: str, number: int | None) -> None:
     """Raises: OptionError."""
-    if scene not in scenes and not found.of(scene):
+    if scene not in scenes and (number is not None or not found.of(scene)):
         known = f"Scenes: {', '.join(sorted(scenes))}." if scenes else ""
         raise OptionError(f"There is no scene {escaped(scene)}.", known)
     if number is None:
@@ -191,8 +211,10 @@ def _check_pick(found: Made, scenes: Collection[str], scene: str, number: int | 
     if one is None:
         raise OptionError(f"{escaped(scene)} has no variation {number}.", hint)
     if one.state != "made":
+        if one.state == "unknown":
+            hint = "vidsum broll make FOLDER --retry asks for it again."
         raise OptionError(f"Variation {number} of {escaped(scene)} has no picture: "
-                          f"{escaped(one.error) or one.state}.", hint)  # fmt: skip
+                          f"{escaped(one.error).rstrip('. ') or one.state}.", hint)  # fmt: skip
 
 
 def finished_of(found: Made, scene: str) -> FinishedShot | None:

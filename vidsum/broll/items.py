@@ -20,7 +20,7 @@ WORDS: Final[dict[Part, tuple[str, str]]] = {
     "scenes": ("plan", "plans"), "prompts": ("prompt", "prompts"),
     "pictures": ("picture", "pictures"),
     "baselines": ("picture without references", "pictures without references"),
-    "upscale": ("enlarged picture", "enlarged pictures"), "motion": ("moving shot", "moving shots"),
+    "upscale": ("finished picture", "finished pictures"), "motion": ("moving shot", "moving shots"),
     "clips": ("generated clip", "generated clips"),
 }  # fmt: skip
 
@@ -65,13 +65,15 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Itemised:
-    """What B-roll would cost. ``kept`` pictures are there already and cost nothing.
+    """What B-roll would cost. ``kept`` pictures are there already and cost nothing; ``unknown``
+    ones may have been paid for, did not come and are not asked for.
 
     ``prices`` says where prices come from, None when none was needed; ``note`` what was assumed.
     """
 
     items: tuple[Item, ...]
     kept: int = 0
+    unknown: int = 0
     prices: str | None = None
     note: str = ""
 
@@ -126,6 +128,7 @@ class Parts:
     pictures: int
     baselines: int = 0
     kept: int = 0
+    unknown: int = 0
     scenes: int = 0
     prompts: int = 0
 

@@ -15,7 +15,7 @@ from vidsum.broll import style
 from vidsum.data import Anchor, LookBook
 from vidsum.errors import OptionError, OutputError
 from vidsum.failpoints import failpoint
-from vidsum.outputs import write_whole, write_with
+from vidsum.outputs import IN_PLACE, write_whole, write_with
 from vidsum.wording import shown
 
 if TYPE_CHECKING:
@@ -84,7 +84,8 @@ def save(folder: Path, look: LookBook) -> None:
     """Write a look book, whole or not at all. Raises: OutputError."""
     told = {"form": FORM, "schema_version": VERSION, **asdict(look)}
     failpoint("broll.look.before")
-    write_whole(folder / FILE, json.dumps(told, ensure_ascii=False, indent=1) + "\n")
+    body = json.dumps(told, ensure_ascii=False, indent=1)
+    write_whole(folder / FILE, f"{body}\n", hint=IN_PLACE)
     failpoint("broll.look.after")
 
 
@@ -158,7 +159,7 @@ def _written(folder: Path, number: int, seen: Seen) -> Anchor:
     file = f"anchors/a{number}-{mark}.png"
     body = _png(seen.image)
     failpoint("broll.anchor.before")
-    write_with(folder / file, lambda into, _: into.write(body))
+    write_with(folder / file, lambda into, _: into.write(body), hint=IN_PLACE)
     failpoint("broll.anchor.after")
     share = None if seen.text_share is None else round(seen.text_share, 4)
     return Anchor(round(seen.time_s, 3), file, round(seen.sharpness, 1), share)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from vidsum.data import FinishedShot, Variation, VariationState
 from vidsum.errors import OptionError, OutputError
 from vidsum.failpoints import failpoint
-from vidsum.outputs import write_whole
+from vidsum.outputs import IN_PLACE, write_whole
 from vidsum.wording import escaped, path_text, shown
 
 FORM: Final = "vidsum-broll"
@@ -171,7 +171,8 @@ def write(path: Path, made: Made) -> None:
     """Write a made.json, whole or not at all. Raises: OutputError."""
     told = {"form": FORM, "schema_version": VERSION, **asdict(made)}
     failpoint("broll.made.before")
-    write_whole(path, json.dumps(_encodable(told), ensure_ascii=False, indent=1) + "\n")
+    body = json.dumps(_encodable(told), ensure_ascii=False, indent=1)
+    write_whole(path, f"{body}\n", hint=IN_PLACE)
     failpoint("broll.made.after")
 
 

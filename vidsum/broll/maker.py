@@ -89,7 +89,7 @@ class Maker:
                 self._one(order, done, total_)
             except BudgetReached as exc:
                 self.capped, left = True, total_ - done
-                told = f"{number(left)} of {number(total_)} {what} were not made."
+                told = f"Not made: {number(left)} of {number(total_)} {what}."
                 self._run.give_up(f"{told} {exc.message} {exc.hint}".strip())
                 break
             except (BackendFailed, BackendMissing) as exc:
@@ -98,7 +98,7 @@ class Maker:
                 break
             self._run.listen(StageAdvanced(_SHOWN, done + 1, total_))
         good = sum(one.state == "made" for one in self.new[before:])
-        self._run.listen(StageFinished(_SHOWN, f"{number(good)} {what}"))
+        self._run.listen(StageFinished(_SHOWN, f"{number(good)} of {number(total_)} {what}"))
         return left
 
     def _one(self, order: Order, done: int, total_: int) -> None:
@@ -111,6 +111,7 @@ class Maker:
         def stepped(step: int, steps: int) -> None:
             self._run.listen(StageAdvanced(_SHOWN, done + step / max(1, steps), total_))
 
+        self._studio.folder.check_room(order.wish.width_px, order.wish.height_px)
         failpoint("broll.asked.before")
         try:
             pictures = self._studio.engine.generate(order.request, stepped)

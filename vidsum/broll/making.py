@@ -16,6 +16,7 @@ from vidsum.data import BrollPlan, Scene, Variation
 from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, BudgetReached
 from vidsum.events import Noted
 from vidsum.pipeline.run import Run
+from vidsum.reasoner.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +75,7 @@ def make(
         if told.items:
             run.listen(Noted("estimate", told.in_words))
         book_kept(run, lot.kept)
+        _tell_unknown(run, lot)
         maker = Maker(run, studio, made, refined or {})
         if lot.orders or extra:
             maker.make(lot.orders, extra)
@@ -115,6 +117,13 @@ def parts(
     return _parts(studio, wanted, lot, extra, prompts=bare)
 
 
+def _tell_unknown(run: Run, lot: Missing) -> None:
+    """Say what is missing and not asked for."""
+    if lot.unknown:
+        run.note("broll-unknown", f"{counted(len(lot.unknown), 'picture')} may have been paid for "
+                 "and did not come: --retry asks again.", partial=True)  # fmt: skip
+
+
 def _with_templates(plan: BrollPlan) -> BrollPlan:
     """Return a plan in which every scene has a prompt, about as long as a model would write it."""
     return replace(plan, scenes=tuple(
@@ -151,7 +160,8 @@ def _parts(
     orders = lot.orders or (studio.order(scenes[0], 1),)
     return Parts(
         picture=orders[0].request, baseline=studio.baseline(scenes[0]).request,
-        pictures=len(lot.orders), baselines=len(extra), kept=len(lot.kept), prompts=prompts,
+        pictures=len(lot.orders), baselines=len(extra), kept=len(lot.kept),
+        unknown=len(lot.unknown), prompts=prompts,
     )  # fmt: skip
 
 

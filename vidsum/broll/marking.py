@@ -16,7 +16,7 @@ from xml.sax.saxutils import escape
 import vidsum
 from vidsum.data import Image
 from vidsum.errors import MediaError
-from vidsum.outputs import write_with
+from vidsum.outputs import IN_PLACE, write_with
 from vidsum.wording import shown
 
 SOURCE_TYPE: Final = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
@@ -71,7 +71,7 @@ def write_png(path: Path, image: Image, marks: Marks) -> None:
     The same picture and marks give the same bytes. Raises: OutputError.
     """
     content = png_bytes(image, marks)
-    write_with(path, lambda file, _: file.write(content))
+    write_with(path, lambda file, _: file.write(content), hint=IN_PLACE)
 
 
 def png_bytes(image: Image, marks: Marks) -> bytes:

@@ -13,7 +13,7 @@ from vidsum.broll.ffmpeg_program import Program, find_program, run
 from vidsum.broll.marking import Marks, clip_tags, xmp_box
 from vidsum.data import Image
 from vidsum.errors import OptionError
-from vidsum.outputs import write_with
+from vidsum.outputs import IN_PLACE, write_with
 
 _CLOSE: Final = 1.12
 """How far in a view goes: more would show that a picture has no more pixels."""
@@ -119,7 +119,7 @@ def write_clip(
         file.seek(0, 2)
         file.write(xmp_box(marks))
 
-    write_with(path, write)
+    write_with(path, write, hint=IN_PLACE)
     return replace(clip, cpu_s=used_s)
 
 

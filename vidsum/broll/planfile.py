@@ -19,7 +19,7 @@ from vidsum.broll.plankeys import Keys
 from vidsum.config.values import BadValue, seconds
 from vidsum.data import BrollPlan, PlannedBy, PromptFrom, Scene
 from vidsum.errors import OptionError
-from vidsum.outputs import write_whole
+from vidsum.outputs import IN_PLACE, write_whole
 from vidsum.wording import path_text, shown
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def write_plan(path: Path, plan: BrollPlan) -> None:
     except (OSError, UnicodeDecodeError, TOMLKitError, LookupError, TypeError, ValueError,
             AttributeError, OptionError):  # fmt: skip
         text = ""
-    write_whole(path, text or plan_text(plan), follow=False)
+    write_whole(path, text or plan_text(plan), follow=False, hint=IN_PLACE)
 
 
 def plan_text(plan: BrollPlan) -> str:

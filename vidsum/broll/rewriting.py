@@ -197,4 +197,6 @@ def _ended(text: str) -> str:
 
 def _as_template(scene: Scene, note: str, why: str) -> Scene:
     flaw = shortened(safe(why), _LONGEST_FLAW)
+    if note and scene.prompt and scene.prompt_from == "user":
+        return replace(scene, prompt=template(scene, note))  # it stays the user's
     return replace(scene, prompt=template(scene, note), prompt_from="template", flaw=flaw)

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from vidsum.broll.keys import prompt_of
 from vidsum.broll.look import NEAR, steered
 from vidsum.broll.timelines import worded
 from vidsum.data import Sum
-from vidsum.outputs import write_whole
+from vidsum.outputs import IN_PLACE, write_whole
 from vidsum.reasoner.commands import as_argument
 from vidsum.renderers.figures import NANO, money_cell, rounded
 from vidsum.wording import clock, number
@@ -38,7 +39,7 @@ POLICY: Final = (
 _TEMPLATE: Final = Path(__file__).with_name("sheet.html.jinja")
 _HEX: Final = re.compile("#[0-9a-fA-F]{6}")
 _WRITTEN: Final = {"model": " (by a model)", "template": " (from a template)", "user": " (yours)"}
-_UNANSWERED: Final = "Nobody answered: whether it was paid for is not known."
+_UNANSWERED: Final = "Whether it was paid for is not known."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ def write_sheet(
     ``totals`` are further sentences about what it took. Raises: OutputError.
     """
     path = folder / NAME
-    write_whole(path, page(folder, plan, look, variations, picks, shots, totals))
+    text = page(folder, plan, look, variations, picks, shots, totals)
+    write_whole(path, text, hint=IN_PLACE)
     return path
 
 
@@ -83,7 +85,7 @@ def page(
     sheet = _Sheet(folder, _as_argument(folder), variations, picks, shots)
     known = {scene.id for scene in plan.scenes}
     lost = dict.fromkeys(one.scene for one in variations if one.scene not in known)
-    scenes = [_scene(sheet, scene) for scene in plan.scenes]
+    scenes = [_scene(sheet, scene, plan.style) for scene in plan.scenes]
     scenes += [_scene_parts(sheet, name, "") for name in lost]
     return _template().render(
         policy=POLICY, title=worded(plan.title) or "Untitled", style=worded(plan.style),
@@ -128,24 +130,24 @@ def _anchors(folder: Path, look: LookBook | None) -> Iterator[dict[str, str]]:
         yield {"src": _address(folder, one.file), "at": clock(one.time_s)}
 
 
-def _scene(sheet: _Sheet, scene: Scene) -> dict[str, Any]:
+def _scene(sheet: _Sheet, scene: Scene, style: str) -> dict[str, Any]:
     time = f"{clock(scene.start_s)}–{clock(scene.end_s)}"
     ids = f" ({', '.join(map(worded, scene.evidence))})" if scene.evidence else ""
-    return _scene_parts(sheet, scene.id, time) | {
+    return _scene_parts(sheet, scene.id, time, prompt_of(scene, style)) | {
         "brief": worded(scene.brief), "why": f"{worded(scene.why)}{ids}".strip(),
         "prompt": worded(scene.prompt), "written": _WRITTEN.get(scene.prompt_from, ""),
         "flaw": worded(scene.flaw),
     }  # fmt: skip
 
 
-def _scene_parts(sheet: _Sheet, name: str, time: str) -> dict[str, Any]:
-    """Return what the page says of a scene that may be none of the plan's any more."""
+def _scene_parts(sheet: _Sheet, name: str, time: str, prompt: str = "") -> dict[str, Any]:
+    """Return what the page says of a scene; without a prompt, it is none of the plan's any more."""
     found = sorted((one for one in sheet.variations if one.scene == name), key=lambda v: v.number)
     shot = next((one for one in sheet.shots if one.scene == name), None)
     return {
         "id": worded(name), "time": time, "brief": "", "why": "", "prompt": "", "written": "",
         "flaw": "", "pick": _pick(sheet, name, found),
-        "variations": [_variation(sheet, one) for one in found],
+        "variations": [_variation(sheet, one, prompt) for one in found],
         "finished": _finished(sheet.folder, shot) if shot else None,
     }  # fmt: skip
 
@@ -160,7 +162,7 @@ def _pick(sheet: _Sheet, name: str, found: Sequence[Variation]) -> str:
     return "None is picked yet."
 
 
-def _variation(sheet: _Sheet, one: Variation) -> dict[str, Any]:
+def _variation(sheet: _Sheet, one: Variation, prompt: str) -> dict[str, Any]:
     picked = sheet.picks.get(one.scene) == one.number
     source = _address(sheet.folder, one.file) if one.state == "made" else ""
     offered = source and not picked
@@ -168,8 +170,8 @@ def _variation(sheet: _Sheet, one: Variation) -> dict[str, Any]:
     again = f"vidsum broll make {sheet.at} --retry"
     return {
         "number": one.number, "picked": picked, "src": source, "width": one.width_px,
-        "height": one.height_px, "none": _no_picture(one), "warning": _unmoved(one),
-        "facts": list(_facts(one)),
+        "height": one.height_px, "none": _no_picture(one), "warning": _warning(one, prompt),
+        "facts": list(_facts(one, prompt)),
         "command": pick if offered else again if one.state == "unknown" else "",
     }  # fmt: skip
 
@@ -182,15 +184,17 @@ def _no_picture(one: Variation) -> str:
     return f"No picture. {told} {worded(one.error)}".rstrip()
 
 
-def _unmoved(one: Variation) -> str:
-    """Return a warning where the references hardly changed the picture."""
+def _warning(one: Variation, prompt: str) -> str:
+    """Return a warning where a picture is of something else, or its references changed nothing."""
+    if one.prompt != prompt and one.state == "made":
+        return "Made for an earlier prompt."
     gain, away = one.palette_gain, one.palette_distance
     if gain is None or steered(gain) or (away is not None and away <= NEAR):
         return ""
     return "The reference did not move its colours."
 
 
-def _facts(one: Variation) -> Iterator[tuple[str, str]]:
+def _facts(one: Variation, prompt: str) -> Iterator[tuple[str, str]]:
     """Yield what is known of a variation; what is not known is a question mark."""
     yield "Seed", "?" if one.seed is None else str(one.seed)
     yield "Model", worded(f"{one.model} ({one.engine})")
@@ -207,6 +211,7 @@ def _facts(one: Variation) -> Iterator[tuple[str, str]]:
         yield "Palette gain", f"{one.palette_gain:+.2f}"
     if one.refined:
         yield "Refined", worded(one.refined)
+    if one.prompt != prompt or one.refined:
         yield "Its prompt", worded(one.prompt)
 
 

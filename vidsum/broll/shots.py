@@ -58,7 +58,8 @@ def to_finish(
     picks = [(scene, one) for scene in chosen(plan, scenes)
              if (one := picked(made, scene.id)) is not None]  # fmt: skip
     if not picks:
-        raise OptionError("Nothing is picked yet.", "vidsum broll pick FOLDER s01=2 picks.")
+        told = f"Nothing of {', '.join(map(escaped, scenes))}" if scenes else "Nothing"
+        raise OptionError(f"{told} is picked yet.", "vidsum broll pick FOLDER s01=2 picks.")
     return picks
 
 

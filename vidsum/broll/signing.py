@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, Final
 import vidsum
 from vidsum.broll.marking import C2PA_BOX, SOURCE_TYPE, boxes
 from vidsum.errors import BackendFailed, BackendMissing, MediaError, OptionError
-from vidsum.outputs import write_with
+from vidsum.outputs import IN_PLACE, write_with
 from vidsum.wording import escaped, path_text, shown
 
 _FORMS: Final = {".png": "image/png", ".mp4": "video/mp4"}
@@ -60,7 +60,7 @@ def sign(path: Path, credentials: Credentials) -> None:
     try:
         with path.open("rb") as source:
             write_with(path, lambda file, _: _sign(c2pa, (algorithm, chain, key), form, path,
-                                                   source, file))  # fmt: skip
+                                                   source, file), hint=IN_PLACE)  # fmt: skip
     except OSError as exc:
         raise MediaError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
     except c2pa.C2paError as exc:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -16,7 +18,7 @@ from vidsum.broll.keys import prompt_of
 from vidsum.broll.made import Made
 from vidsum.broll.shots import Finish
 from vidsum.data import BrollOutcome, BrollPlan, Bundle, LookBook, Summary, Variation
-from vidsum.errors import BackendMissing, OptionError
+from vidsum.errors import BackendMissing, OptionError, VidsumError
 from vidsum.events import Noted
 from vidsum.pipeline.choosing import Choice
 from vidsum.pipeline.choosing import pick as pick_engine
@@ -71,12 +73,36 @@ def plan(run: Run, folder: BrollFolder, bundle: Bundle, summary: Summary) -> Bro
         found = planning.plan_scenes(run, bundle, summary, run.options.scenes)
         book = make_look(run, bundle.evidence, folder.path)
         found = rewriting.write_prompts(run, bundle, replace(found, style=book.style))
+        found = _with_ids_of_their_own(found, before, made)
         kept = _still_picked(made, before, found)
         if kept != made:
             folder.write_made(kept)
         folder.write_plan(found)
         _refresh(folder, found, kept)
     return found
+
+
+def _with_ids_of_their_own(
+    found: BrollPlan, before: BrollPlan | None, made: Made
+) -> BrollPlan:  # fmt: skip
+    """Return a plan in which no scene has the id of another one that there are pictures of.
+
+    One that was planned before, or that there are pictures of, by its prompt and style, has the id
+    that it had.
+    """
+    old = {one.prompt: one.scene for one in made.variations}
+    for scene in before.scenes if before else ():
+        old.setdefault(prompt_of(scene, before.style if before else ""), scene.id)
+    prompts = [prompt_of(scene, found.style) for scene in found.scenes]
+    kept = {old[prompt]: prompt for prompt in prompts if prompt in old}
+    taken = {one.scene for one in (*made.variations, *made.baselines)} | {*made.picks, *kept}
+    free = (name for number in itertools.count(1) if (name := f"s{number:02}") not in taken)
+    scenes = []
+    for scene, prompt in zip(found.scenes, prompts, strict=True):
+        known = old.get(prompt, "")
+        again = kept.pop(known, None) is not None  # two scenes may have one prompt
+        scenes.append(replace(scene, id=known if again else next(free)))
+    return replace(found, scenes=tuple(scenes))
 
 
 def _former(folder: BrollFolder) -> BrollPlan | None:
@@ -119,13 +145,11 @@ def make(
         check_capped(run, engine, told)  # before a text model is paid for
         run.listen(Noted("estimate", told.in_words))
         _write_missing_prompts(run, folder)
-    try:
+    with _refreshed(folder):
         return making.make(
             run, folder, engine, variations=options.variations, scenes=scenes, retry=retry,
             ref=cast("Ref", options.ref), refined=refined,
         )  # fmt: skip
-    finally:
-        refresh(folder)
 
 
 def estimate(
@@ -191,12 +215,12 @@ def finish(
 ) -> FinishReport:
     """Bring picks to the source's size and make their clips. Raises: as finishing.finish."""
     how = with_upscaler(how or Finish(), run.options)
-    try:
-        return finishing.finish(run, folder, how, scenes)
-    finally:
-        if how.upscaler is not None:
-            how.upscaler.close()
-        refresh(folder)
+    with _refreshed(folder):
+        try:
+            return finishing.finish(run, folder, how, scenes)
+        finally:
+            if how.upscaler is not None:
+                how.upscaler.close()
 
 
 def with_upscaler(how: Finish, options: Options) -> Finish:
@@ -239,7 +263,7 @@ def opened(place: Path) -> BrollFolder:
     if place.is_dir():
         return BrollFolder(place)
     folder = BrollFolder.of_video(place)
-    if place.exists() and folder.plan_file.is_file():
+    if folder.plan_file.is_file():
         named = Path(folder.read_plan().video).name
         if named and path_text(named) != path_text(place.name):
             raise OptionError(f"{shown(folder.path)} is the B-roll of {escaped(named)}.",
@@ -250,6 +274,18 @@ def opened(place: Path) -> BrollFolder:
                           "vidsum broll plan VIDEO makes a plan.")  # fmt: skip
     raise OptionError(f"There is no B-roll folder {shown(place)}.",
                       "vidsum broll plan VIDEO makes one.")  # fmt: skip
+
+
+@contextmanager
+def _refreshed(folder: BrollFolder) -> Iterator[None]:
+    """Write the contact sheet anew after a block; an error of the block goes first."""
+    try:
+        yield
+    except BaseException:
+        with suppress(VidsumError):
+            refresh(folder)
+        raise
+    refresh(folder)
 
 
 def refresh(folder: BrollFolder) -> None:

@@ -25,6 +25,7 @@ _SLOW_FPS: Final = 23.0
 """Below it a rate is laid on its multiple: a timeline of 15 frames a second exists nowhere."""
 _SAME: Final = 2e-4
 """Two rates that differ by less are one: 23.98 is 23.976, and 29.97 is not 30."""
+_DAY_H: Final = 24
 _TIME_CODE: Final = re.compile(r"(\d\d):([0-5]\d):([0-5]\d)([:;])(\d\d)", re.ASCII)
 _ILLEGAL: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML 1.0 has no way to write."""
@@ -153,7 +154,7 @@ def frame_of(code: str, rate: Fraction) -> tuple[int, bool] | None:
     """Return a time code's frame, and whether numbers are dropped; None when it is none."""
     found = _TIME_CODE.fullmatch(code.strip())
     base = round(rate)
-    if found is None or int(found[5]) >= base:
+    if found is None or int(found[5]) >= base or int(found[1]) >= _DAY_H:
         return None
     hours, minutes, seconds, part = (int(found[place]) for place in (1, 2, 3, 5))
     drop = found[4] == ";" and rate in _DROPPING
@@ -195,21 +196,22 @@ def lay_out(
         width_px=plan.width_px or placed[0].shot.width_px,
         height_px=plan.height_px or placed[0].shot.height_px,
         picture=plan.width_px > 0, sound=sound, placed=placed,
-        notes=(*_rate_notes(plan.fps, rate, fits), *moved),
+        notes=(*_rate_notes(plan.fps, rate, fits), *_lost_notes(plan, picks), *moved),
     )  # fmt: skip
+
+
+def _lost_notes(plan: BrollPlan, picks: Mapping[str, int | None]) -> Iterator[str]:
+    """Say which picks are of scenes that were taken out of the plan."""
+    known = {scene.id for scene in plan.scenes}
+    for lost in (name for name, number in picks.items() if number and name not in known):
+        yield f"{worded(lost)} is picked, and the plan has no such scene: it is left out."
 
 
 def _picked(
     folder: Path, plan: BrollPlan, picks: Mapping[str, int | None], shots: Sequence[FinishedShot]
 ) -> Iterator[tuple[Scene, FinishedShot, Path]]:
     """Yield the finished shot of each pick, in the plan's order. Raises: OptionError."""
-    known = {scene.id for scene in plan.scenes}
-    for lost in (name for name, number in picks.items() if number and name not in known):
-        raise OptionError(
-            f"{escaped(lost)} is picked, and the plan has no such scene.",
-            f"Take the pick back: vidsum broll pick FOLDER {escaped(lost)}=none",
-        )
-    if not any(picks.values()):
+    if not any(picks.get(scene.id) for scene in plan.scenes):
         raise OptionError("Nothing is picked yet, so there is nothing to export.",
                           "Pick a variation: vidsum broll pick FOLDER s01=1")  # fmt: skip
     finished = {(shot.scene, shot.number): shot for shot in shots}

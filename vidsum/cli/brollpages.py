@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vidsum.broll.keys import prompt_of
 from vidsum.reasoner.commands import as_argument
+from vidsum.reasoner.wording import counted
 from vidsum.renderers.blocks import Heading, Item, Items, Page, Paragraph, Table
 from vidsum.renderers.json import exact_json
-from vidsum.wording import clock, number, shown
+from vidsum.wording import clock, shown
 
 if TYPE_CHECKING:
     from vidsum.broll.items import Item as Priced
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from vidsum.data import BrollOutcome, FinishedShot, Receipt, Scene, Variation
     from vidsum.renderers.blocks import Block
 
-_STATES = {"made": "", "failed": "failed", "unknown": "nobody answered"}
+_BY = {"upscale": "vidsum", "motion": "ffmpeg"}
 
 
 def broll_json(
@@ -35,8 +37,10 @@ def estimate_object(found: Itemised) -> dict[str, Any]:
          "price_source": one.price_source, "note": one.note}
         for one in found.items
     ]  # fmt: skip
-    return {"items": items, "kept": found.kept, "total_usd_nano": found.usd_nano,
-            "prices": found.prices, "note": found.note}  # fmt: skip
+    return {
+        "items": items, "kept": found.kept, "unknown": found.unknown,
+        "total_usd_nano": found.usd_nano, "prices": found.prices, "note": found.note,
+    }  # fmt: skip
 
 
 def broll_page(found: BrollOutcome) -> Page:
@@ -46,14 +50,16 @@ def broll_page(found: BrollOutcome) -> Page:
 
 def estimate_blocks(found: Itemised) -> tuple[Block, ...]:
     """Return what is missing, and what it would cost, part by part."""
+    unknown = f"{counted(found.unknown, 'picture')} may have been paid for and did not come; " \
+              "--retry asks again." if found.unknown else ""  # fmt: skip
     if not found.items:
-        return (Paragraph("All of it is there: nothing would be made."),)
+        return (Paragraph(unknown or "All of it is there: nothing would be made."),)
     rows = tuple(_item(one) for one in found.items)
     total = f"In all: {found.totals}."
-    kept = f"{number(found.kept)} are there already." if found.kept else ""
+    kept = f"There already: {counted(found.kept, 'picture')}." if found.kept else ""
     notes = [Item("", text=f"{one.what}: {one.note}") for one in found.items if one.note]
     table = Table(("what", "by", "each", "compute each", "time each"), rows, figures=3)
-    told = Paragraph(" ".join(filter(None, (total, kept, found.note))))
+    told = Paragraph(" ".join(filter(None, (total, kept, unknown, found.note))))
     return (table, told, *((Items(tuple(notes)),) if notes else ()))
 
 
@@ -61,7 +67,7 @@ def _item(one: Priced) -> tuple[str, ...]:
     money = "?" if one.each_usd_nano is None else f"${one.each_usd_nano / 1e9:.4g}"
     compute = "?" if one.each_cu is None else f"{one.each_cu:.3g} CU"
     seconds = "?" if one.each_s is None else f"{one.each_s:.0f} s"
-    return one.what, one.model, money, compute, seconds
+    return one.what, one.model or _BY.get(one.part, ""), money, compute, seconds
 
 
 def _blocks(found: BrollOutcome) -> Iterator[Block]:
@@ -87,18 +93,33 @@ def _scene(found: BrollOutcome, scene: Scene) -> Iterator[Block]:
     mine = sorted((v for v in found.variations if v.scene == scene.id), key=lambda v: v.number)
     picked = found.picks.get(scene.id)
     if mine:
-        rows = tuple(_variation(one, picked=one.number == picked) for one in mine)
-        yield Table(("", "picture", "seed", "size", "seconds", "cost", "palette"), rows, figures=5)
+        prompt = prompt_of(scene, found.plan.style)
+        rows = tuple(_variation(one, prompt, picked=one.number == picked) for one in mine)
+        yield Table(("", "picture", "seed", "size", "seconds", "cost", "palette distance"), rows,
+                    figures=5)  # fmt: skip
+        yield from _remarks(mine, prompt)
+    if scene.id in found.picks and picked is None:
+        yield Paragraph("None of them is wanted.")
     shot = next((one for one in found.finished if one.scene == scene.id), None)
-    if shot is not None:
+    if shot is not None and shot.number == picked:
         yield Paragraph(_finished(shot))
 
 
-def _variation(one: Variation, *, picked: bool) -> tuple[str, ...]:
-    state = _STATES[one.state]
-    name = one.file if one.state == "made" else f"{state}: {one.error}".removesuffix(": ")
+def _remarks(mine: Sequence[Variation], prompt: str) -> Iterator[Block]:
+    """Yield what is to be said of pictures that are not there, or of something else."""
+    lines = [f"{one.number}: {one.error or one.state}" for one in mine if one.state != "made"]
+    lines += [f"{one.number}: of an earlier prompt: {one.prompt}" for one in mine
+              if one.state == "made" and one.prompt != prompt]  # fmt: skip
+    if lines:
+        yield Items(tuple(Item("", text=line) for line in lines))
+
+
+def _variation(one: Variation, prompt: str, *, picked: bool) -> tuple[str, ...]:
+    name = one.file if one.state == "made" else one.state
+    name += " *" if one.state == "made" and one.prompt != prompt else ""
     return (
-        "picked" if picked else f"{one.number}", name, "" if one.seed is None else str(one.seed),
+        f"{one.number}, picked" if picked else f"{one.number}", name,
+        "" if one.seed is None else str(one.seed),
         f"{one.width_px}×{one.height_px}", "" if one.wall_s is None else f"{one.wall_s:.1f}",
         _cost(one), "" if one.palette_distance is None else f"{one.palette_distance:.1f}",
     )  # fmt: skip
@@ -140,12 +161,13 @@ def _step(found: BrollOutcome, at: str) -> str:
             first.setdefault(one.scene, one.number)
     made = [name for name in planned if name in first]
     if not made:
-        return f"make {at}"
-    picked = {name: found.picks[name] for name in planned if found.picks.get(name)}
-    if picked:
-        done = {shot.scene: shot.number for shot in found.finished}
-        return f"{'export' if picked.items() <= done.items() else 'finish'} {at}"
+        lost = any(one.state == "unknown" for one in found.variations)
+        return f"make {at} --retry" if lost else f"make {at}"
     undecided = [name for name in made if name not in found.picks]
-    if not undecided:
+    if undecided:
+        return f"pick {at} {undecided[0]}={first[undecided[0]]}"
+    picked = {name: found.picks[name] for name in planned if found.picks.get(name)}
+    if not picked:
         return f'refine {at} {made[0]} "what is to be different"'
-    return f"pick {at} {undecided[0]}={first[undecided[0]]}"
+    done = {shot.scene: shot.number for shot in found.finished}
+    return f"{'export' if picked.items() <= done.items() else 'finish'} {at}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, cast
@@ -74,7 +74,10 @@ def make_pictures(
     engine = steps.engine_for(options)
     try:
         kept = _KEPT if note is None else _REFINED
-        with opened_run(folder, options, quiet=quiet, verbose=verbose, kept=kept) as run:
+        with (
+            opened_run(folder, options, quiet=quiet, verbose=verbose, kept=kept) as run,
+            closing(engine),  # what its process used counts once it has ended
+        ):
             if note is not None:
                 _check_refinable(run, folder, engine, only)
                 steps.refine(run, folder, only[0], note)

@@ -136,7 +136,9 @@ class Host:
             return _was_closed(model)
         self._deaths += 1
         said = f": {exc.words}" if exc.words else ""
-        message = f"The painter of {escaped(model.name)} {exc} {when}{said} ({model.files})."
+        how, _, why = str(exc).partition(", ")
+        why = f", {why}" if why else ""
+        message = f"The painter of {escaped(model.name)} {how} {when}{why}{said} ({model.files})."
         if self._deaths >= _MOST_DEATHS:
             return BackendFailed(
                 f"{message} That was {self._deaths} times in a row.",
