@@ -32,6 +32,8 @@ _DRIVING: Final = re.compile(f"[\x7f-\x9f\u2028\u2029{_HIDING}]")
 """What is hiding, and controls that JSON lets stand as they are."""
 _TURN: Final = re.compile(r"<|\[(?=/?[gs]?[A-Z_]{3,}\])")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
+_SPELLED: Final = "no one two three four five six seven eight nine ten eleven twelve"
+_NUMBERS: Final = _SPELLED.split()
 
 
 def clock(seconds: float) -> str:
@@ -49,6 +51,16 @@ def clock(seconds: float) -> str:
 def number(value: float) -> str:
     """Return 1234.0 as ``1,234`` and 12.345 as ``12.3``."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:,.1f}"
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return "one part", "three parts", "41 parts", "no parts"."""
+    return f"{spelled(number)} {noun if number == 1 else plural or noun + 's'}"
+
+
+def spelled(number: int) -> str:
+    """Return "no", "one" … "twelve", "13" … "1,300"."""
+    return _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
 
 
 def safe(text: str) -> str:

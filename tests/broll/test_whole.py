@@ -24,6 +24,8 @@ from vidsum.config import Options
 from vidsum.data import BrollOutcome, FinishedShot, Result
 from vidsum.errors import OptionError
 from vidsum.pipeline.run import Run
+from vidsum.renderers.page import page
+from vidsum.renderers.text import text
 
 PRICES = (
     '[[price]]\nhost = "127.0.0.1"\nmodel = "painter"\nimage_usd = 0.04\n'
@@ -209,6 +211,8 @@ def test_what_was_foreseen_is_what_it_costs(video: Path) -> None:
     assert "2 scenes" in before.note
     assert before.usd_nano == found.receipt.total.usd_nano.value == 160_000_000
     assert (after.items, after.kept, after.note) == ((), 4, "")
+    told = " ".join(text(page(found)).split())
+    assert "four pictures and two clips, made by a model to illustrate two scenes" in told
 
 
 def test_no_text_is_paid_for_before_pictures_may_be(tmp_path: Path) -> None:

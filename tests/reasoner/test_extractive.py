@@ -37,8 +37,8 @@ from vidsum.reasoner.auditing import audited_summary
 from vidsum.reasoner.extractive import ExtractiveReasoner
 from vidsum.reasoner.material import screen_lines
 from vidsum.reasoner.protocol import Reasoner
-from vidsum.reasoner.wording import counted, listed, quoted, shortened
-from vidsum.wording import safe
+from vidsum.reasoner.wording import listed, quoted, shortened
+from vidsum.wording import counted, safe
 
 REASONER: Reasoner = ExtractiveReasoner()
 FILM = [footage(number) for number in range(40)]

@@ -373,7 +373,7 @@ def test_a_long_talk_is_summed_up_in_sections_that_reach_its_end() -> None:
 
 
 def _figures(asked: Asked) -> str:
-    from vidsum.reasoner.wording import spelled
+    from vidsum.wording import spelled
 
     method = asked.summary.method
     for number in range(13):

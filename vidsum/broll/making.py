@@ -16,7 +16,7 @@ from vidsum.data import BrollPlan, Scene, Variation
 from vidsum.errors import EXIT_OK, EXIT_PARTIAL, BackendFailed, BudgetReached
 from vidsum.events import Noted
 from vidsum.pipeline.run import Run
-from vidsum.reasoner.wording import counted
+from vidsum.wording import counted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,8 +31,8 @@ from vidsum.reasoner.forms import Malformed
 from vidsum.reasoner.packing import pack
 from vidsum.reasoner.schemas import Limits
 from vidsum.reasoner.sections import short_line
-from vidsum.reasoner.wording import counted, shortened
-from vidsum.wording import json_line, safe
+from vidsum.reasoner.wording import shortened
+from vidsum.wording import counted, json_line, safe
 
 CLEAN: Final = "No readable text, no logos, nobody recognisable."
 """Ends every prompt that vidsum writes; a user's own prompt is left as it is."""

@@ -14,6 +14,7 @@ from vidsum.data import BrollOutcome, Bundle, Summary
 from vidsum.errors import BackendMissing, OptionError, VidsumError
 from vidsum.events import Noted
 from vidsum.pipeline.extract import identify_video
+from vidsum.pipeline.keeping import watch
 from vidsum.pipeline.run import Run
 from vidsum.wording import escaped, shown
 
@@ -26,6 +27,7 @@ def check(run: Run) -> None:
     """
     folder = BrollFolder.of_video(run.path)
     if run.path.is_file() and folder.plan_file.is_file():
+        watch(run)
         identify_video(run)
         _check_own(run, steps.opened(run.path))
     steps.with_upscaler(Finish(), run.options)

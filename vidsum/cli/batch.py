@@ -184,7 +184,7 @@ class Batch:
 
             for line in lines(result.receipt):
                 say(line)
-        if result.broll is not None and not self.quiet:
+        if result.broll is not None and result.broll.plan.scenes and not self.quiet:
             say(f"B-roll: {result.broll.folder}/sheet.html")
         for failure in result.failures:
             say(f"error: {failure} What was done before is in the result.")

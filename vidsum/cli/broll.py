@@ -98,8 +98,10 @@ def plan(ctx: click.Context, /, video: Path, output: Path | None, replace: bool,
     with ended_by_interrupt(), progress(quiet=quiet, verbose=verbose) as listen:
         run = api.start(video, options, listen)
         with api.finishing(run):
+            if folder.plan_file.exists() and video.is_file():
+                api.identify(run)
+                steps.check_own(run, folder)  # before anything is looked at or paid for
             packed = api.bundle(run, api.extract(run))
-            steps.check_own(run, folder)  # before a summary is paid for
             steps.plan(run, folder, packed, api.reason(run, packed))
     show(folder, run, as_json=as_json, quiet=quiet)
     ctx.exit(exit_code(run, partial=any(n.partial for n in packed.evidence.notices)))

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from vidsum.broll.keys import prompt_of
 from vidsum.reasoner.commands import as_argument
-from vidsum.reasoner.wording import counted
 from vidsum.renderers.blocks import Heading, Item, Items, Page, Paragraph, Table
 from vidsum.renderers.json import exact_json
-from vidsum.wording import clock, shown
+from vidsum.wording import clock, counted, shown
 
 if TYPE_CHECKING:
     from vidsum.broll.items import Item as Priced

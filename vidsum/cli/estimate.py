@@ -133,5 +133,7 @@ def _print(told: Told, *, last: bool) -> None:
         from vidsum.cli.brollpages import estimate_blocks
         from vidsum.renderers.blocks import Heading, Page
 
-        page = Page(page.title, (*page.blocks, Heading("B-roll"), *estimate_blocks(told.broll)))
+        page = Page(
+            page.title, (*page.blocks, Heading("B-roll, besides"), *estimate_blocks(told.broll))
+        )
     print_page(page, after="" if last else "\n")

@@ -23,8 +23,7 @@ from vidsum.pipeline.sameness import FORM, hashed
 from vidsum.planner.facts import PICTURE_SIDE_PX, TEXT_SIDE_PX
 from vidsum.reasoner.basis import captioned_by_model
 from vidsum.reasoner.protocol import Looker, Wanted
-from vidsum.reasoner.wording import counted
-from vidsum.wording import clock, safe
+from vidsum.wording import clock, counted, safe
 
 _STAGE: Final = "looking again"
 _REASON_LETTERS: Final = 160

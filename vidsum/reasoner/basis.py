@@ -9,8 +9,8 @@ from vidsum.data import ChapterBasis, Evidence
 from vidsum.reasoner.commands import as_arguments
 from vidsum.reasoner.overview import SUBTITLES, within
 from vidsum.reasoner.scenes import BUILT_IN
-from vidsum.reasoner.wording import counted, listed, span, spelled
-from vidsum.wording import safe
+from vidsum.reasoner.wording import listed, span
+from vidsum.wording import counted, safe, spelled
 
 _MEASURED: Final = "Built-in mode: frames were measured, not understood."
 UNRECOGNISED: Final = "People, objects and actions are not recognised."

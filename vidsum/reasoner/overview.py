@@ -16,8 +16,8 @@ from vidsum.reasoner.looks import looks
 from vidsum.reasoner.pictures import picture_sentences
 from vidsum.reasoner.scenes import described
 from vidsum.reasoner.statements import Places, Statement
-from vidsum.reasoner.wording import counted, listed, quoted, shortened
-from vidsum.wording import clock, safe
+from vidsum.reasoner.wording import listed, quoted, shortened
+from vidsum.wording import clock, counted, safe
 
 SUBTITLES: Final = "subtitles"
 """The transcriber that copies what somebody wrote; it does not know what is spoken."""

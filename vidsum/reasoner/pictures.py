@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from vidsum.data import Evidence, PictureFacts
-from vidsum.reasoner.wording import counted, listed
-from vidsum.wording import clock
+from vidsum.reasoner.wording import listed
+from vidsum.wording import clock, counted
 
 LARGE_CHANGE: Final = 12.0
 """Mean difference (0–255) to the picture before from which on a picture has changed much.

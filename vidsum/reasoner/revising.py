@@ -16,8 +16,7 @@ from vidsum.reasoner.rooms import LOOK_TOKENS
 from vidsum.reasoner.schemas import limits_for
 from vidsum.reasoner.sections import short_line
 from vidsum.reasoner.tasks import Draft, summing_up
-from vidsum.reasoner.wording import counted
-from vidsum.wording import json_line, safe
+from vidsum.wording import counted, json_line, safe
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ from vidsum.reasoner.direct import NEAR_S, answer_at_once, around, is_within, na
 from vidsum.reasoner.matching import Match, Matcher
 from vidsum.reasoner.passages import Kind, Passage, SearchTerms, passages
 from vidsum.reasoner.verbatim import words
-from vidsum.reasoner.wording import counted, listed, shortened
-from vidsum.wording import safe
+from vidsum.reasoner.wording import listed, shortened
+from vidsum.wording import counted, safe
 
 _LEAST: Final = 0.45
 """Passages that score less than this share of the best one are left out."""

@@ -7,8 +7,6 @@ from typing import Final
 
 from vidsum.wording import clock
 
-_SPELLED: Final = "no one two three four five six seven eight nine ten eleven twelve"
-_NUMBERS: Final = _SPELLED.split()
 _ELLIPSIS: Final = "…"
 _SINGLE: Final = {
     '"': "'", "“": "‘", "”": "’", "„": "‚", "‟": "‛", "«": "‹", "»": "›", "＂": "'", "〝": "‘",
@@ -35,16 +33,6 @@ def quoted(text: str) -> str:
     if not any(mark in inner for mark in _SINGLE):
         text = inner
     return f"“{text.translate(_SINGLED)}”"
-
-
-def counted(number: int, noun: str, plural: str = "") -> str:
-    """Return "one part", "three parts", "41 parts", "no parts"."""
-    return f"{spelled(number)} {noun if number == 1 else plural or noun + 's'}"
-
-
-def spelled(number: int) -> str:
-    """Return "no", "one" … "twelve", "13" … "1,300"."""
-    return _NUMBERS[number] if 0 <= number < len(_NUMBERS) else f"{number:,}"
 
 
 def span(start_s: float, end_s: float) -> str:

@@ -18,8 +18,8 @@ from vidsum.reasoner.basis import (
     joined,
     sources,
 )
-from vidsum.reasoner.wording import counted, listed
-from vidsum.wording import safe
+from vidsum.reasoner.wording import listed
+from vidsum.wording import counted, safe
 
 PointsFrom = Literal["model", "quoted", "none"]
 """Who made the key points of a summary that a model wrote."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from vidsum.data import Chapter, Name, NameKind, Result, SecondLook, Summary
+from vidsum.data import BrollOutcome, Chapter, Name, NameKind, Result, SecondLook, Summary
 from vidsum.renderers import around, claims
 from vidsum.renderers.blocks import Block, Heading, Item, Items, Page, Paragraph
-from vidsum.wording import clock, safe
+from vidsum.wording import clock, counted, safe
 
 _KINDS: dict[NameKind, str] = {
     "person": "People",
@@ -33,6 +33,7 @@ def summary_page(result: Result, summary: Summary, *, with_timeline: bool) -> Pa
     blocks += _named(_worth_telling(summary), ids)
     blocks += _looks(summary.looks, ids)
     blocks += around.listed("Open or unclear", summary.caveats)
+    blocks += _illustrated(result.broll)
     if with_timeline:
         blocks += around.timeline(result, claims.cited(summary))
     method = (
@@ -42,6 +43,18 @@ def summary_page(result: Result, summary: Summary, *, with_timeline: bool) -> Pa
     )
     blocks += around.below(result, method, summary.more)
     return Page(summary.title, tuple(blocks))
+
+
+def _illustrated(broll: BrollOutcome | None) -> Iterator[Block]:
+    """Yield what was made to illustrate it, which is nothing that was seen."""
+    if broll is None or not broll.plan.scenes:
+        return
+    pictures = sum(one.state == "made" for one in broll.variations)
+    clips = sum(bool(shot.clip) for shot in broll.finished)
+    yield Heading("Generated B-roll")
+    yield Paragraph(f"{counted(pictures, 'picture')} and {counted(clips, 'clip')}, made by a model "
+                    f"to illustrate {counted(len(broll.plan.scenes), 'scene')}; none is a frame of "
+                    f"the video. Side by side: {broll.folder}/sheet.html")  # fmt: skip
 
 
 def _chapter(chapter: Chapter, ids: bool) -> Item:
