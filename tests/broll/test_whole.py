@@ -14,6 +14,7 @@ from broll.asked_scenes import LECTURE, summed_up, wrote
 from broll.brush import Brush, filled, scene
 from footage import film
 from image_server import sends
+from models.esrgan import write_upscaler
 from scripted_provider import Answer, Call, ScriptedProvider, Step, fails
 
 from vidsum import api
@@ -141,6 +142,17 @@ def test_a_cap_leaves_the_summary_and_what_was_made(video: Path) -> None:
     assert found.receipt.spending is not None
     assert found.receipt.spending.reached
     assert found.receipt.total.usd_nano.value == 40_000_000
+
+
+def test_a_cap_on_compute_leaves_the_summary_and_the_pictures(video: Path) -> None:
+    upscaler = write_upscaler(video.parent / "x2.safetensors", 2)
+    found, count = illustrated(video, sends(NOISE[:72, :128]), upscaler=upscaler, max_cu=1e-6,
+                               allow_unpriced=True)  # fmt: skip
+    assert found.summary is not None
+    assert found.broll is not None
+    assert (count, found.failures, found.broll.finished) == (2, (), ())
+    assert found.receipt.spending is not None
+    assert any("not finished" in one for one in found.receipt.spending.given_up)
 
 
 class Folder:

@@ -11,7 +11,7 @@ from vidsum.broll.folder import BrollFolder
 from vidsum.broll.orders import check_able
 from vidsum.broll.shots import Finish
 from vidsum.data import BrollOutcome, Bundle, Summary
-from vidsum.errors import BackendMissing, OptionError, VidsumError
+from vidsum.errors import BackendMissing, BudgetReached, OptionError, VidsumError
 from vidsum.events import Noted
 from vidsum.pipeline.extract import identify_video
 from vidsum.pipeline.keeping import watch
@@ -56,6 +56,8 @@ def illustrate(run: Run, bundle: Bundle, summary: Summary) -> BrollOutcome | Non
     exports: tuple[str, ...] = ()
     try:
         exports = _illustrated(run, folder, bundle, summary)
+    except BudgetReached as exc:
+        run.give_up(f"B-roll was not finished. {exc.message} {exc.hint}".strip())
     except VidsumError as exc:
         run.fail(exc)
     try:
