@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -12,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from vidsum.broll import style
+from vidsum.broll.records import Form
 from vidsum.data import Anchor, LookBook
-from vidsum.errors import OptionError, OutputError
+from vidsum.errors import OptionError
 from vidsum.failpoints import failpoint
-from vidsum.outputs import IN_PLACE, write_whole, write_with
+from vidsum.outputs import IN_PLACE, write_with
 from vidsum.wording import shown
 
 if TYPE_CHECKING:
@@ -24,14 +24,13 @@ if TYPE_CHECKING:
     from vidsum.pipeline.run import Run
 
 FILE: Final = "look.json"
-FORM: Final = "vidsum look book"
-VERSION: Final = 1
+FORM: Final = Form("vidsum look book", 1, LookBook,
+                   "vidsum broll plan VIDEO --replace makes plan and look book anew.")  # fmt: skip
 LEAST_GAIN: Final = 1.0
 """A gain below it is noise: see :func:`steered`."""
 NEAR: Final = 3.0
 """What is as near to its references as two frames of one shot has no way to go."""
 _ANCHOR: Final = re.compile(r"anchors/[A-Za-z0-9_-]{1,64}\.png")
-_AGAIN: Final = "vidsum broll plan VIDEO --replace makes plan and look book anew."
 
 
 def make_look(run: Run, evidence: Evidence, folder: Path) -> LookBook:
@@ -82,10 +81,8 @@ def steered(gain: float) -> bool:
 
 def save(folder: Path, look: LookBook) -> None:
     """Write a look book, whole or not at all. Raises: OutputError."""
-    told = {"form": FORM, "schema_version": VERSION, **asdict(look)}
     failpoint("broll.look.before")
-    body = json.dumps(told, ensure_ascii=False, indent=1)
-    write_whole(folder / FILE, f"{body}\n", hint=IN_PLACE)
+    FORM.write(folder / FILE, asdict(look))
     failpoint("broll.look.after")
 
 
@@ -95,37 +92,12 @@ def load(folder: Path) -> LookBook:
     Raises: OptionError for none, a damaged one or one of a newer vidsum; OutputError.
     """
     path = folder / FILE
-    try:
-        raw = json.loads(path.read_bytes())
-    except FileNotFoundError as exc:
-        raise OptionError(f"{shown(folder)} has no look book.", _AGAIN) from exc
-    except OSError as exc:
-        raise OutputError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
-    except (ValueError, RecursionError) as exc:
-        raise OptionError(f"{shown(path)} is damaged: it is no JSON.", _AGAIN) from exc
-    if not isinstance(raw, dict) or raw.pop("form", None) != FORM:
-        raise OptionError(f"{shown(path)} was not written by vidsum.", _AGAIN)
-    version = raw.pop("schema_version", None)
-    if isinstance(version, int) and version > VERSION:
-        raise OptionError(f"{shown(path)} was written by a newer vidsum (form {version}, this one "
-                          f"knows {VERSION}).", "Update vidsum.")  # fmt: skip
-    return _checked(path, raw)
-
-
-def _checked(path: Path, raw: dict[str, Any]) -> LookBook:
-    """Return what JSON says, each field of its type, all files within. Raises: OptionError."""
-    import pydantic
-
-    try:
-        book = pydantic.TypeAdapter(LookBook).validate_json(json.dumps(raw), strict=True)
-    except pydantic.ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise OptionError(f"{shown(path)} is damaged: {where}: {first['msg']}.", _AGAIN) from exc
+    book = FORM.read(path)
+    if book is None:
+        raise OptionError(f"{shown(folder)} has no look book.", FORM.hint)
     for anchor in book.anchors:
         if not _ANCHOR.fullmatch(anchor.file):
-            raise OptionError(f"{shown(path)} is damaged: {shown(Path(anchor.file))} is no file "
-                              "of its anchors.", _AGAIN)  # fmt: skip
+            raise FORM.damaged(path, f"{shown(Path(anchor.file))} is no file of its anchors")
     return book
 
 

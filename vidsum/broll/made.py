@@ -6,22 +6,15 @@ of a newer vidsum is refused with a message, and stays as it is.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from typing import Final
 
+from vidsum.broll.records import Form
 from vidsum.data import FinishedShot, Variation, VariationState
-from vidsum.errors import OptionError, OutputError
 from vidsum.failpoints import failpoint
-from vidsum.outputs import IN_PLACE, write_whole
-from vidsum.wording import escaped, path_text, shown
-
-FORM: Final = "vidsum-broll"
-VERSION: Final = 1
-_MOVE: Final = ("Repair it, or move it away: the pictures in images/ stay, but are then asked for "
-                "again.")  # fmt: skip
+from vidsum.wording import escaped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +95,12 @@ class Made:
         return replace(self, films=others if new is None else (*others, new))
 
 
+FORM: Final = Form(
+    "vidsum-broll", 1, Made,
+    "Repair it, or move it away: the pictures in images/ stay, but are then asked for again.",
+)  # fmt: skip
+
+
 def _put(every: Iterable[Variation], new: Variation) -> tuple[Variation, ...]:
     place = {(one.scene, one.number): one for one in every}
     place[new.scene, new.number] = new
@@ -113,37 +112,9 @@ def read(path: Path) -> Made:
 
     Raises: OptionError for one that is damaged, not vidsum's, or newer; OutputError.
     """
-    try:
-        body = path.read_bytes()
-    except FileNotFoundError:
+    found = FORM.read(path)
+    if found is None:
         return Made()
-    except OSError as exc:
-        raise OutputError(f"{shown(path)} cannot be read: {exc.strerror}.") from exc
-    try:
-        raw = json.loads(body)
-    except (ValueError, RecursionError) as exc:
-        raise OptionError(f"{shown(path)} is damaged: it is no JSON.", _MOVE) from exc
-    if not isinstance(raw, dict) or raw.get("form") != FORM:
-        raise OptionError(f"{shown(path)} was not written by vidsum.", _MOVE)
-    version = raw.get("schema_version")
-    if isinstance(version, int) and version > VERSION:
-        raise OptionError(f"{shown(path)} was written by a newer vidsum (form {version}, this one "
-                          f"knows {VERSION}).", "Update vidsum.")  # fmt: skip
-    return _checked(path, raw)
-
-
-def _checked(path: Path, raw: Mapping[str, Any]) -> Made:
-    """Return what JSON says, each field of its type. Raises: OptionError."""
-    import pydantic
-
-    try:
-        # As JSON: there lists are tuples, and nothing else is taken for anything else.
-        found = pydantic.TypeAdapter(Made).validate_json(json.dumps(raw), strict=True)
-    except pydantic.ValidationError as exc:
-        first = exc.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise OptionError(f"{shown(path)} is damaged: {escaped(where)}: {escaped(first['msg'])}.",
-                          _MOVE) from exc  # fmt: skip
     _check_files(path, found)
     return found
 
@@ -157,8 +128,7 @@ def _check_files(path: Path, found: Made) -> None:
     names += [one.file for one in found.films]
     for name in filter(None, names):
         if not is_inside(name):
-            raise OptionError(f"{shown(path)} is damaged: {escaped(name)} leads out of its folder.",
-                              _MOVE)  # fmt: skip
+            raise FORM.damaged(path, f"{escaped(name)} leads out of its folder")
 
 
 def is_inside(name: str) -> bool:
@@ -169,17 +139,6 @@ def is_inside(name: str) -> bool:
 
 def write(path: Path, made: Made) -> None:
     """Write a made.json, whole or not at all. Raises: OutputError."""
-    told = {"form": FORM, "schema_version": VERSION, **asdict(made)}
     failpoint("broll.made.before")
-    body = json.dumps(_encodable(told), ensure_ascii=False, indent=1)
-    write_whole(path, f"{body}\n", hint=IN_PLACE)
+    FORM.write(path, asdict(made))
     failpoint("broll.made.after")
-
-
-def _encodable(value: Any) -> Any:
-    """Return the same, without what is no Unicode: bytes of names of files as ``\\xNN``."""
-    if isinstance(value, Mapping):
-        return {path_text(key): _encodable(one) for key, one in value.items()}
-    if isinstance(value, tuple | list):
-        return [_encodable(one) for one in value]
-    return path_text(value) if isinstance(value, str) else value
