@@ -86,9 +86,8 @@ def test_what_ffmpeg_used_is_in_the_account(folder: BrollFolder) -> None:
     finish(run, folder, Finish(seconds=1.0))
     run.finish()
     [motion] = [one for one in run.meter.book.lines() if one.stage == "motion" and one.cpu_s]
-    assert motion.wall_s is not None
     assert motion.cpu_s is not None
-    assert 0.3 * motion.wall_s < motion.cpu_s
+    assert motion.cpu_s > 0.1, "this process alone takes a tenth of that"
 
 
 class Blind(Doubling):
