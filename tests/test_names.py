@@ -31,7 +31,7 @@ COMMANDS = {"watch", "ledger", "summarize"}
 
 @pytest.fixture(
     params=[
-        pytest.param(name, marks=[pytest.mark.slow] if number % 6 else [])
+        pytest.param(name, marks=[pytest.mark.slow] if number % 12 else [])
         for number, name in enumerate(HOSTILE_NAMES)
     ]
 )

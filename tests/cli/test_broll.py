@@ -209,7 +209,7 @@ def test_step_by_step(whole: Whole, tmp_path: Path) -> None:
     assert "pick" in nothing.err
 
 
-@pytest.mark.parametrize(("arguments", "code", "told"), [
+REFUSED = [
     (("make", "FOLDER"), 4, "--image-model"),
     (("make", "FOLDER", "--image-api", "openai", "--image-model", "gpt-image-1"), 2, "--max-usd"),
     (("pick", "FOLDER", "s01=9"), 2, "s01 has 1"),
@@ -229,6 +229,12 @@ def test_step_by_step(whole: Whole, tmp_path: Path) -> None:
     (("make", "EMPTY", "--image-model", "MODEL", "--json"), 2, "no scenes"),
     (("make", "EMPTY", "--image-model", "MODEL", "--dry-run", "--json"), 2, "no scenes"),
     (("plan", "VIDEO", "-o", "nowhere/own.broll", "--json"), 8, "nowhere"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("arguments", "code", "told"), [
+    pytest.param(*one, marks=[pytest.mark.slow] if place % 3 else [])
+    for place, one in enumerate(REFUSED)
 ])  # fmt: skip
 def test_what_cannot_be_done_is_one_line_with_the_next_step(
     whole: Whole, arguments: tuple[str, ...], code: int, told: str, tmp_path: Path

@@ -177,6 +177,7 @@ def sees_at(url: str, many: int = 4) -> list[object]:
             "--api-requests", many]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_money_is_never_over_a_cap_with_calls_under_way(
     scenes: Path, home: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

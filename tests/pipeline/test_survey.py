@@ -313,7 +313,9 @@ def looks_again(call: Call) -> Answer:
     return replace(answer, body={**again.body, "usage": answer.body["usage"]})
 
 
-@pytest.mark.parametrize(("most", "moments"), [(None, ["0:03", "0:12", "0:31"]), (1, ["0:12"])])
+@pytest.mark.parametrize(("most", "moments"), [
+    (None, ["0:03", "0:12", "0:31"]), pytest.param(1, ["0:12"], marks=pytest.mark.slow),
+])  # fmt: skip
 def test_second_looks_and_the_revision_after_them(
     scenes: Path, most: int | None, moments: list[str]
 ) -> None:

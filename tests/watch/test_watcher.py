@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from thinning import every_second
 from watching import alive, jobs, once, row, running, settings, workers_of
 
 from vidsum.events import Event
@@ -94,7 +95,7 @@ def test_the_note_on_a_file_goes_and_comes_back_with_it(root: Path, tmp_path: Pa
     assert watch.count("started", "bad.mp4") == 1
 
 
-@pytest.mark.parametrize("state", ["done", "queued"])
+@pytest.mark.parametrize("state", every_second(["done", "queued"]))
 def test_once_has_nothing_to_do_in_an_empty_folder(
     root: Path, films: list[Path], state: str
 ) -> None:
