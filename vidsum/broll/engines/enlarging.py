@@ -49,7 +49,7 @@ class _Net:
 
 
 class ModelUpscaler(Upscaler):
-    """Enlarges pictures with the RRDBNet (ESRGAN, Real-ESRGAN) of one file, by 2 or 4.
+    """Enlarges pictures with the RRDBNet (ESRGAN, RealESRGAN_x4plus) of one file, by 2 or 4.
 
     In a process of its own, which is started for the first picture. ``name`` has the beginning of
     the file's hash: another file of the same name is another model.
@@ -147,7 +147,8 @@ def _net(file: WeightsFile) -> _Net:
         raise BackendFailed(
             f"{shown(file.path)} is no model that enlarges pictures, or of a kind that is not run "
             "here.",
-            "ESRGAN and Real-ESRGAN (RRDBNet) are, with 64 features, by 2 or 4.",
+            "An RRDBNet of 64 features that takes pictures as they are is, such as "
+            "RealESRGAN_x4plus.",
         )
     factor = _factor(file.tensors)
     if factor == 1:
