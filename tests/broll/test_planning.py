@@ -19,6 +19,7 @@ from reasoner.asked import size, talk
 from reasoner.factory import bundle, cues, footage, slide
 from reasoner.writers import rows
 from scripted_provider import fails, says
+from thinning import every_second
 
 from vidsum import prompts
 from vidsum.broll.askscenes import ScenesForm, read, scenes_schema
@@ -195,7 +196,7 @@ def test_of_a_long_video_it_is_shown_what_claims_rest_on_and_some_more() -> None
     assert f"{len(packed.timeline) - len(shown)} entries are left out" in told.prompts[0]
 
 
-@pytest.mark.parametrize("context", [2_048, 3_072, 4_096])
+@pytest.mark.parametrize("context", every_second([2_048, 3_072, 4_096]))
 def test_in_a_small_context_it_is_shown_less_and_asked_for_fewer(context: int) -> None:
     packed = talk(480)
     told = scripted(planned(packed, most=12), wrote(scenes=[point()]),

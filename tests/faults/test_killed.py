@@ -12,6 +12,7 @@ import pytest
 from faults.killing import Ended, books, ended, leftovers, moments, reached, vidsum
 from faults.sites import PRICES, Faulty, options_for, video_for
 from scripted_provider import ScriptedProvider
+from thinning import every_second
 
 ASKED = 6
 """What a run that is not disturbed asks: three captions, a summary, a look, the summary revised."""
@@ -72,7 +73,7 @@ def check_kill(place: Place, fail_at: str = "", kill_after_s: float | None = Non
     return first.killed
 
 
-@pytest.mark.parametrize("fail_at", FEW)
+@pytest.mark.parametrize("fail_at", every_second(FEW))
 def test_a_run_that_is_killed_goes_on(tmp_path: Path, clip_folder: Path, fail_at: str) -> None:
     with placed(tmp_path, clip_folder) as place:
         check_kill(place, fail_at)

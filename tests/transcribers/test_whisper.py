@@ -16,6 +16,7 @@ from clips import clip
 from footage import ffmpeg, remux, write_wav
 from models import WHISPER
 from spoken import RATE_HZ, Line, Samples, noise, phrase_s, speech, spoken_video, spoken_wav
+from thinning import every_second
 
 from vidsum.config import Options
 from vidsum.costs.tally import Tally
@@ -226,7 +227,7 @@ def whole(lecture: Path) -> Transcript:
     return transcribed(lecture)
 
 
-@pytest.mark.parametrize("blocks_done", [1, 2])
+@pytest.mark.parametrize("blocks_done", every_second([1, 2]))
 def test_going_on_ends_as_a_run_in_one_go(
     lecture: Path, whole: Transcript, blocks_done: int
 ) -> None:

