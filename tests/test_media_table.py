@@ -295,6 +295,7 @@ def test_turned_and_stretched_pictures(name: str, clip_folder: Path, told: Any) 
     assert ended.size == (made.width, made.height)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options"),
     [

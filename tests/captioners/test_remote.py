@@ -18,6 +18,7 @@ import pytest
 from chat_server import MODEL, ChatServer
 from scenes import Scene, random_scenes
 from scripted_provider import DROP, HANG, Answer, Call, ScriptedProvider, fails, says
+from thinning import every_second
 
 from vidsum.backends.retrying import Retrying
 from vidsum.captioners import remote
@@ -282,7 +283,7 @@ def test_leaving_early_ends_the_threads(kind: str) -> None:
         captioner.close()
 
 
-@pytest.mark.parametrize("requests", [1, 4])
+@pytest.mark.parametrize("requests", every_second([4, 1]))
 def test_an_interruption_does_not_wait_for_answers(
     requests: int, talk: Path, tmp_path: Path
 ) -> None:

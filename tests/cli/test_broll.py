@@ -144,6 +144,7 @@ def test_a_video_that_was_moved_is_told_of_and_can_be_named(whole: Whole) -> Non
     assert [Path(one).name for one in named.json["broll"]["exports"]] == ["moved.edl"]
 
 
+@pytest.mark.slow
 def test_an_estimate_tells_what_is_missing(whole: Whole, tmp_path: Path) -> None:
     own = tmp_path / "own.mp4"
     own.symlink_to(whole.video)

@@ -288,6 +288,7 @@ def workers_of(pid: int) -> list[int]:
     return sorted({int(child) for child in found})
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_though_a_worker_hangs(
     inbox: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -31,7 +31,7 @@ def samples_of(made: Clip, grid: Times, side_px: int = 1280) -> list[Frame]:
     return frames
 
 
-@pytest.mark.parametrize("name", CLIPS)
+@pytest.mark.parametrize("name", every_second(CLIPS))
 @pytest.mark.parametrize("tolerance_s", every_second([0.0, 1.25]))
 def test_one_sample_an_interval(name: str, tolerance_s: float, clip_folder: Path) -> None:
     made = clip(name, clip_folder)

@@ -169,6 +169,7 @@ def check(path: Path, options: Options) -> tuple[Estimated, Result]:
     return precise, result
 
 
+@pytest.mark.slow
 def test_the_sample_video_with_its_subtitles(talk: Path) -> None:
     found, result = check(talk, SUBTITLED)
     assert result.bundle.evidence.transcript.backend == "subtitles"

@@ -52,7 +52,7 @@ def sound_only(folder: Path, talk: Path, clips: Path) -> Path:
 FILES: dict[str, Maker] = {
     maker.__name__: maker for maker in (narrated, mute, humming, subtitled, sound_only)
 }
-SPANS = [(0.0, None), (4.0, 9.0), (500.0, None)]
+SPANS = [(0.0, None), pytest.param(4.0, 9.0, marks=pytest.mark.slow), (500.0, None)]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def options(name: str, provider: ScriptedProvider) -> Options:
 
 @pytest.mark.parametrize("name", STAGES["transcriber"])
 @pytest.mark.parametrize("file", every_second(FILES))
-@pytest.mark.parametrize(("start_s", "stop_s"), every_second(SPANS))
+@pytest.mark.parametrize(("start_s", "stop_s"), SPANS)
 def test_a_transcript_or_none(
     name: str,
     options: Options,

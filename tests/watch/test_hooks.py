@@ -42,6 +42,7 @@ def test_what_goes_wrong_is_told(command: tuple[str, ...], trouble: str) -> None
     assert Hook(command).run(DONE) == trouble
 
 
+@pytest.mark.slow
 def test_one_that_hangs_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     mark = tmp_path / "alive"
     child = f"import time; time.sleep(3); open({str(mark)!r}, 'w')"

@@ -49,6 +49,7 @@ def done(provider: bool = False) -> Verdict:
     return Verdict(Done((), "run", None, partial=provider), provider=provider)
 
 
+@pytest.mark.slow
 def test_one_file_is_charged_for_what_a_provider_does_not_manage(root: Path) -> None:
     folder = Folder(root, "a.mp4")
     for _ in range(MOST_ATTEMPTS):

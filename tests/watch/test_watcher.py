@@ -117,6 +117,7 @@ def test_once_has_nothing_to_do_in_an_empty_folder(
         watch.until_told("done", "b.mp4")
 
 
+@pytest.mark.slow
 def test_a_growing_file_is_done_once(root: Path, films: list[Path]) -> None:
     whole = films[0].read_bytes()
     with running(settings(root, settle_s=0.5)) as watch:
@@ -146,6 +147,7 @@ def test_renamed_and_removed_in_mid_run(
     assert jobs(root).counts()["queued"] == 0
 
 
+@pytest.mark.slow
 def test_a_root_that_vanishes_and_comes_back(root: Path, films: list[Path]) -> None:
     shutil.copy(films[0], root / "a.mp4")
     away = root.with_name("away")

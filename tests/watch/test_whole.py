@@ -108,6 +108,7 @@ def test_a_folder_that_disappears_and_comes_back(tmp_path: Path) -> None:
         assert place.books.repeated == 0
 
 
+@pytest.mark.slow
 def test_a_second_name_is_no_second_bill(tmp_path: Path) -> None:
     with watched(tmp_path, "--format", "json") as place:
         small_film(place.root / "a.mp4", 1)
