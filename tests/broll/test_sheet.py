@@ -106,19 +106,19 @@ def files(folder: Path, *names: str) -> None:
 
 
 def sheet(folder: Path, *made: Variation, plan: BrollPlan = PLAN, look: LookBook | None = None,
-          picks: dict[str, int | None] | None = None, shots: tuple[FinishedShot, ...] = (),
-          totals: tuple[str, ...] = ()) -> Page:  # fmt: skip
-    return Page(page(folder, plan, look, made, picks or {}, shots, totals))
+          picks: dict[str, int | None] | None = None,
+          shots: tuple[FinishedShot, ...] = ()) -> Page:  # fmt: skip
+    return Page(page(folder, plan, look, made, picks or {}, shots))
 
 
 def test_it_is_written_beside_the_pictures(tmp_path: Path) -> None:
     files(tmp_path, "images/s01-v1.png")
-    path = write_sheet(tmp_path, PLAN, None, [variation()], {}, [], ["In all 3 s."])
+    path = write_sheet(tmp_path, PLAN, None, [variation()], {}, [])
     assert path == tmp_path / "sheet.html"
     found = Page(path.read_text("utf-8"))
     check_harmless(found)
     assert [one["src"] for one in found.all("img")] == ["./images/s01-v1.png"]
-    assert "In all 3 s." in found.told
+    assert "1 picture made" in found.told
 
 
 def test_a_scene_and_its_variations(tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_hostile_texts_are_only_words(tmp_path: Path, text: str) -> None:
             variation(2, state="failed", error=text, prompt=text)]  # fmt: skip
     shot = FinishedShot("s01", 1, text[:200], 64, 36, text, text[:200], "ai", 4.0)
     look = LookBook((Anchor(1.0, text[:200], 1.0),), (PaletteColour((0, 0, 0), text, 0.5),), text)
-    html = page(tmp_path, plan, look, made, {"s01": 1}, [shot], [text])
+    html = page(tmp_path, plan, look, made, {"s01": 1}, [shot])
     found = Page(html)
     check_harmless(found)
     assert found.words.count(CANARY) >= 8 or CANARY not in words(text)
@@ -329,7 +329,6 @@ def test_any_text_and_any_number_give_a_page(text: str, figure: float, seed: int
     scene = Scene(text, 1.0, 5.0, text, text, (text,), text, "user", text)
     made = variation(1, text, file=text.replace("\0", ""), error=text, seed=seed, wall_s=figure,
                      palette_distance=figure, palette_gain=figure, model=text)  # fmt: skip
-    html = page(Path("/nowhere"), replace(PLAN, title=text, scenes=(scene,)), None, [made], {}, [],
-                [text])  # fmt: skip
+    html = page(Path("/nowhere"), replace(PLAN, title=text, scenes=(scene,)), None, [made], {}, [])
     check_harmless(Page(html))
     html.encode("utf-8")

@@ -60,14 +60,13 @@ def write_sheet(
     variations: Sequence[Variation],
     picks: Mapping[str, int | None],
     shots: Sequence[FinishedShot],
-    totals: Sequence[str] = (),
 ) -> Path:
     """Write ``sheet.html`` into a B-roll folder, whole, and return where it is.
 
-    ``totals`` are further sentences about what it took. Raises: OutputError.
+    Raises: OutputError.
     """
     path = folder / NAME
-    text = page(folder, plan, look, variations, picks, shots, totals)
+    text = page(folder, plan, look, variations, picks, shots)
     write_whole(path, text, hint=IN_PLACE)
     return path
 
@@ -79,7 +78,6 @@ def page(
     variations: Sequence[Variation],
     picks: Mapping[str, int | None],
     shots: Sequence[FinishedShot],
-    totals: Sequence[str] = (),
 ) -> str:
     """Return the page. Files that are not there any more are said to be gone."""
     sheet = _Sheet(folder, _as_argument(folder), variations, picks, shots)
@@ -91,7 +89,7 @@ def page(
         policy=POLICY, title=worded(plan.title) or "Untitled", style=worded(plan.style),
         source=worded(Path(plan.video).name), length=clock(plan.duration_s),
         palette=list(_palette(look)), anchors=list(_anchors(folder, look)), scenes=scenes,
-        totals=[*_totals(variations, picks, shots), *map(worded, totals)],
+        totals=list(_totals(variations, picks, shots)),
     )  # fmt: skip
 
 

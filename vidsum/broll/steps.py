@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,6 +15,7 @@ from vidsum.broll.estimating import check_capped
 from vidsum.broll.folder import BrollFolder, pick
 from vidsum.broll.keys import prompt_of
 from vidsum.broll.made import Made
+from vidsum.broll.replanning import check_own, former, still_picked, with_ids_of_their_own
 from vidsum.broll.shots import Finish
 from vidsum.data import BrollOutcome, BrollPlan, Bundle, LookBook, Summary, Variation
 from vidsum.errors import BackendMissing, OptionError, VidsumError
@@ -68,70 +68,18 @@ def plan(run: Run, folder: BrollFolder, bundle: Bundle, summary: Summary) -> Bro
 
     folder.create()
     with folder.hold():
-        before, made = _former(folder), folder.read_made()
+        before, made = former(folder), folder.read_made()
         check_own(run, folder, before)
         found = planning.plan_scenes(run, bundle, summary, run.options.scenes)
         book = make_look(run, bundle.evidence, folder.path)
         found = rewriting.write_prompts(run, bundle, replace(found, style=book.style))
-        found = _with_ids_of_their_own(found, before, made)
-        kept = _still_picked(made, before, found)
+        found = with_ids_of_their_own(found, before, made)
+        kept = still_picked(made, before, found)
         if kept != made:
             folder.write_made(kept)
         folder.write_plan(found)
         _refresh(folder, found, kept)
     return found
-
-
-def _with_ids_of_their_own(
-    found: BrollPlan, before: BrollPlan | None, made: Made
-) -> BrollPlan:  # fmt: skip
-    """Return a plan in which no scene has the id of another one that there are pictures of.
-
-    One that was planned before, or that there are pictures of, by its prompt and style, has the id
-    that it had.
-    """
-    old = {one.prompt: one.scene for one in made.variations}
-    for scene in before.scenes if before else ():
-        old.setdefault(prompt_of(scene, before.style if before else ""), scene.id)
-    prompts = [prompt_of(scene, found.style) for scene in found.scenes]
-    kept = {old[prompt]: prompt for prompt in prompts if prompt in old}
-    taken = {one.scene for one in (*made.variations, *made.baselines)} | {*made.picks, *kept}
-    free = (name for number in itertools.count(1) if (name := f"s{number:02}") not in taken)
-    scenes = []
-    for scene, prompt in zip(found.scenes, prompts, strict=True):
-        known = old.get(prompt, "")
-        again = kept.pop(known, None) is not None  # two scenes may have one prompt
-        scenes.append(replace(scene, id=known if again else next(free)))
-    return replace(found, scenes=tuple(scenes))
-
-
-def _former(folder: BrollFolder) -> BrollPlan | None:
-    """Return the plan that is there; None where none can be read."""
-    try:
-        return folder.read_plan()
-    except OptionError:
-        return None
-
-
-def check_own(run: Run, folder: BrollFolder, found: BrollPlan | None = None) -> None:
-    """Refuse to plan in another video's folder: two may have one stem. Raises: OptionError.
-
-    ``found`` is the plan that is there, where it was read already. The run knows its video by then.
-    """
-    found = found or _former(folder)
-    if found is None or found.video_sha256 == run.meter.book.identity.video_sha256:
-        return
-    if path_text(found.video) != path_text(run.path.absolute()):
-        raise OptionError(f"{shown(folder.path)} is the B-roll of {escaped(found.video)}.",
-                          "Choose another folder with -o.")  # fmt: skip
-
-
-def _still_picked(made: Made, before: BrollPlan | None, after: BrollPlan) -> Made:
-    """Return the record with the picks of scenes that are as they were."""
-    old = () if before is None or before.style != after.style else before.scenes
-    same = {(one.id, one.prompt) for one in old}
-    stay = {one.id for one in after.scenes if (one.id, one.prompt) in same}
-    return replace(made, picks={scene: one for scene, one in made.picks.items() if scene in stay})
 
 
 def make(

@@ -86,6 +86,7 @@ def plan(ctx: click.Context, /, video: Path, output: Path | None, replace: bool,
     from vidsum import api
     from vidsum.broll import steps
     from vidsum.broll.folder import BrollFolder
+    from vidsum.broll.replanning import check_own
     from vidsum.cli.progress import ended_by_interrupt, progress
 
     options = options_in_force(flags, config)
@@ -100,7 +101,7 @@ def plan(ctx: click.Context, /, video: Path, output: Path | None, replace: bool,
         with api.finishing(run):
             if folder.plan_file.exists() and video.is_file():
                 api.identify(run)
-                steps.check_own(run, folder)  # before anything is looked at or paid for
+                check_own(run, folder)  # before anything is looked at or paid for
             packed = api.bundle(run, api.extract(run))
             steps.plan(run, folder, packed, api.reason(run, packed))
     show(folder, run, as_json=as_json, quiet=quiet)
